@@ -1,0 +1,2 @@
+//! The `hushwire` binary.
+fn main() {}

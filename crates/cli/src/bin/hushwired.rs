@@ -1,0 +1,2 @@
+//! The `hushwired` binary.
+fn main() {}

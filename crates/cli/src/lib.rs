@@ -1,0 +1,1 @@
+//! A complete WireGuard: the hushwired daemon and the hushwire command.

@@ -1,0 +1,1 @@
+//! The typed model of a WireGuard device and its text forms.

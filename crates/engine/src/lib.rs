@@ -1,0 +1,1 @@
+//! The running WireGuard device: threads, queues and the UAPI server.

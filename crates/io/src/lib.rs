@@ -1,0 +1,1 @@
+//! Linux TUN and UDP with segmentation offloads in both directions.

@@ -1,0 +1,1 @@
+//! The WireGuard protocol without clock, socket or randomness of its own.
