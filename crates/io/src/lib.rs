@@ -1,1 +1,9 @@
 //! Linux TUN and UDP with segmentation offloads in both directions.
+//!
+//! [`tun`] and [`udp`] are the two ends of the tunnel that touch the system; [`offload`] is
+//! the arithmetic between them, free of system calls: splitting the super-packets that the
+//! kernel hands out, merging the packets that it is handed.
+
+pub mod offload;
+pub mod tun;
+pub mod udp;

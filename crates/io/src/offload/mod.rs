@@ -1,0 +1,1 @@
+//! Segmentation and checksum offload, without a system call.
