@@ -1,2 +1,78 @@
-//! Development tasks.
-fn main() {}
+//! Development tasks: `cargo xtask --help`.
+
+#![forbid(unsafe_code)]
+
+mod apt;
+mod error;
+mod packages;
+mod paths;
+mod peers;
+mod process;
+mod test_task;
+
+use std::process::ExitCode;
+
+use error::{Error, Result};
+use paths::Paths;
+
+const HELP: &str = "\
+Development tasks of hushwire.
+
+Usage: cargo xtask TASK [OPTIONS]
+
+Tasks:
+  install-peers   Install what the tests need: Debian packages for missing
+                  tools (root or sudo), and WireGuard programs of other makes
+                  into target/peers/bin (no privilege needed)
+  test            install-peers, then all tests of the workspace, the
+                  laboratory's too (root or sudo); `test --help`
+
+Options:
+  -h, --help      Show this help
+";
+
+fn main() -> ExitCode {
+    match dispatch(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((task, rest)) = arguments.split_first() else {
+        return Err(Error::Usage("no task given".to_owned()));
+    };
+    let paths = Paths::new();
+    match task.as_str() {
+        "-h" | "--help" | "help" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        "install-peers" => {
+            no_more(rest)?;
+            packages::install()?;
+            peers::install(&paths)
+        }
+        "test" if asks_help(rest) => {
+            print!("{}", test_task::Options::HELP);
+            Ok(())
+        }
+        "test" => test_task::test(&paths, &test_task::Options::parse(rest)?),
+        other => Err(Error::Usage(format!("unknown task `{other}`"))),
+    }
+}
+
+fn asks_help(arguments: &[String]) -> bool {
+    arguments
+        .iter()
+        .any(|argument| argument == "-h" || argument == "--help")
+}
+
+fn no_more(rest: &[String]) -> Result<()> {
+    rest.first().map_or(Ok(()), |extra| {
+        Err(Error::Usage(format!("unexpected argument `{extra}`")))
+    })
+}

@@ -1,0 +1,130 @@
+//! Peers of other makes: the programs that hushwired is tested against and measured beside.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::apt;
+use crate::error::{Error, Result};
+use crate::paths::Paths;
+use crate::process::{cargo, run};
+
+/// Where a peer's program comes from.
+enum Origin {
+    /// A Debian package of that suite; the wireguard-go of Debian 12 itself is too old to have offloads.
+    Debian {
+        package: &'static str,
+        suite: &'static str,
+    },
+    /// A crate, built here with its own lock file.
+    Crate {
+        name: &'static str,
+        version: &'static str,
+    },
+}
+
+struct Peer {
+    binary: &'static str,
+    origin: Origin,
+}
+
+const PEERS: &[Peer] = &[
+    Peer {
+        binary: "wireguard-go",
+        origin: Origin::Debian {
+            package: "wireguard-go",
+            suite: "bookworm-backports",
+        },
+    },
+    Peer {
+        binary: "boringtun-cli",
+        origin: Origin::Crate {
+            name: "boringtun-cli",
+            version: "0.7.1",
+        },
+    },
+    Peer {
+        binary: "gotatun",
+        origin: Origin::Crate {
+            name: "gotatun-cli",
+            version: "0.10.2",
+        },
+    },
+];
+
+/// Puts every peer into `target/peers/bin`; those that are there already in their pinned version stay.
+pub(crate) fn install(paths: &Paths) -> Result<()> {
+    let bin = paths.peers_bin();
+    fs::create_dir_all(&bin).map_err(Error::file("make the folder", &bin))?;
+    for peer in PEERS {
+        let stamp = Stamp::of(peer, paths);
+        if stamp.is_fresh(&bin.join(peer.binary)) {
+            continue;
+        }
+        eprintln!("installing {} from {}", peer.binary, stamp.wanted);
+        match &peer.origin {
+            Origin::Debian { package, suite } => from_debian(peer.binary, package, suite, paths)?,
+            Origin::Crate { name, version } => from_crate(name, version, paths)?,
+        }
+        stamp.write()?;
+    }
+    Ok(())
+}
+
+fn from_debian(binary: &str, package: &str, suite: &str, paths: &Paths) -> Result<()> {
+    let work = paths.peers().join("apt");
+    let unpacked = paths.peers().join("unpacked");
+    let version = apt::extract_package(package, suite, &work, &unpacked)?;
+    let from = unpacked.join("usr/bin").join(binary);
+    let to = paths.peers_bin().join(binary);
+    fs::copy(&from, &to).map_err(Error::file("copy the program", from))?;
+    fs::set_permissions(&to, fs::Permissions::from_mode(0o755))
+        .map_err(Error::file("make executable", to))?;
+    eprintln!("{binary} {version} is in place");
+    Ok(())
+}
+
+fn from_crate(name: &str, version: &str, paths: &Paths) -> Result<()> {
+    run(cargo()
+        // A folder of its own keeps a second build quick and the workspace's clean-up away from it.
+        .env("CARGO_TARGET_DIR", paths.peers().join("build"))
+        .args([
+            "install",
+            "--locked",
+            "--force",
+            "--version",
+            version,
+            name,
+            "--root",
+        ])
+        .arg(paths.peers()))
+}
+
+/// A note of what a peer's program was made from.
+struct Stamp {
+    file: PathBuf,
+    wanted: String,
+}
+
+impl Stamp {
+    fn of(peer: &Peer, paths: &Paths) -> Self {
+        let wanted = match &peer.origin {
+            Origin::Debian { package, suite } => format!("{package}/{suite}"),
+            Origin::Crate { name, version } => format!("{name} {version}"),
+        };
+        Self {
+            file: paths.peers().join("stamps").join(peer.binary),
+            wanted,
+        }
+    }
+
+    fn is_fresh(&self, program: &Path) -> bool {
+        program.is_file() && fs::read_to_string(&self.file).is_ok_and(|text| text == self.wanted)
+    }
+
+    fn write(&self) -> Result<()> {
+        let folder = self.file.parent().unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
+        fs::write(&self.file, &self.wanted).map_err(Error::file("write", &self.file))
+    }
+}

@@ -1,0 +1,405 @@
+//! `cargo xtask test`: every test of the workspace, with the programs and rights they need.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::paths::Paths;
+use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
+use crate::{packages, peers};
+
+/// Test programs that mostly wait for protocol timers of minutes: they run beside all the others.
+const PATIENT: &[&str] = &["interop_rekey"];
+
+/// What the command line asks of the task.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Only test programs whose name contains one of these; empty means all.
+    only: Vec<String>,
+    /// Only tests whose name contains one of these, passed on to the programs.
+    filters: Vec<String>,
+}
+
+impl Options {
+    pub(crate) const HELP: &'static str = "\
+Usage: cargo xtask test [--only PROGRAM]... [FILTER]...
+
+Installs what the tests need, builds hushwired and hushwire in release, then
+runs every test of the workspace. Network namespaces and TUN devices need root:
+an ordinary user builds as himself and runs the tests through sudo.
+
+  --only PROGRAM   Only test programs whose name contains PROGRAM,
+                   such as `netns` or `hushwire_proto`
+  FILTER           Only tests whose name contains FILTER
+";
+
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--only" => options.only.push(
+                    words
+                        .next()
+                        .cloned()
+                        .ok_or_else(|| Error::Usage("--only needs a program's name".to_owned()))?,
+                ),
+                flag if flag.starts_with('-') => {
+                    return Err(Error::Usage(format!("unknown option `{flag}` of test")));
+                }
+                filter => options.filters.push(filter.to_owned()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, program: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| program.contains(part.as_str()))
+    }
+
+    fn narrowed(&self) -> bool {
+        !self.only.is_empty() || !self.filters.is_empty()
+    }
+}
+
+/// Runs the tests and prints a summary.
+pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
+    let start = Instant::now();
+    packages::install()?;
+    peers::install(paths)?;
+    run(cargo().current_dir(paths.root()).args([
+        "build",
+        "--release",
+        "--package",
+        "hushwire",
+        "--bins",
+    ]))?;
+    let programs: Vec<Program> = build(paths)?
+        .into_iter()
+        .filter(|program| options.wants(&program.name))
+        .collect();
+    if programs.is_empty() {
+        return Err(Error::Usage(format!(
+            "no test program matches {}",
+            options.only.join(", ")
+        )));
+    }
+    eprintln!("built in {}", seconds(start.elapsed()));
+
+    let root = is_root()?;
+    let runner = Runner {
+        environment: environment(paths),
+        root,
+        filters: &options.filters,
+    };
+    if !root {
+        // Asks for the password once, before anything scrolls by.
+        run(as_root(
+            "true",
+            "run the tests: they make network namespaces and TUN devices",
+        )?
+        .stdin(Stdio::inherit()))?;
+    }
+    let mut outcomes = runner.all(&programs);
+    if !options.narrowed() {
+        outcomes.push(doc_tests(paths)?);
+    }
+    summary(&outcomes, start.elapsed())
+}
+
+/// One test program that cargo built.
+struct Program {
+    /// Crate and target, such as `hushwire_lab::netns_basic`.
+    name: String,
+    executable: PathBuf,
+    /// The package's folder, where cargo would run it.
+    folder: PathBuf,
+}
+
+impl Program {
+    fn is_patient(&self) -> bool {
+        PATIENT.iter().any(|patient| self.name.ends_with(patient))
+    }
+}
+
+/// Builds the test programs as the calling user and finds out what they are.
+fn build(paths: &Paths) -> Result<Vec<Program>> {
+    eprintln!("+ cargo test --workspace --no-run");
+    let messages = output(cargo().current_dir(paths.root()).args([
+        "test",
+        "--workspace",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]))?;
+    let mut programs: Vec<Program> = messages
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| program(&serde_json::from_slice(line).ok()?))
+        .collect();
+    programs.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(programs)
+}
+
+fn program(message: &Value) -> Option<Program> {
+    if message.get("reason")? != "compiler-artifact" || message.pointer("/profile/test")? != true {
+        return None;
+    }
+    let executable = PathBuf::from(message.get("executable")?.as_str()?);
+    let manifest = PathBuf::from(message.get("manifest_path")?.as_str()?);
+    let target = message.pointer("/target/name")?.as_str()?.replace('-', "_");
+    let folder = manifest.parent()?.to_path_buf();
+    let package = folder.file_name()?.to_string_lossy().into_owned();
+    Some(Program {
+        name: format!("{package}::{target}"),
+        executable,
+        folder,
+    })
+}
+
+/// What the tests are told about the programs they drive.
+fn environment(paths: &Paths) -> Vec<(&'static str, OsString)> {
+    vec![
+        ("PATH", path_with_sbin()),
+        ("HUSHWIRED", paths.release("hushwired").into_os_string()),
+        ("HUSHWIRE", paths.release("hushwire").into_os_string()),
+        ("HUSHWIRE_PEERS_DIR", paths.peers_bin().into_os_string()),
+    ]
+}
+
+struct Runner<'a> {
+    environment: Vec<(&'static str, OsString)>,
+    root: bool,
+    filters: &'a [String],
+}
+
+impl Runner<'_> {
+    /// The patient programs beside the others, which run one after the other: on a small machine
+    /// two floods at a time only disturb each other.
+    fn all(&self, programs: &[Program]) -> Vec<Outcome> {
+        let (patient, busy): (Vec<_>, Vec<_>) =
+            programs.iter().partition(|program| program.is_patient());
+        thread::scope(|scope| {
+            let waiting: Vec<_> = patient
+                .iter()
+                .map(|&program| (program, scope.spawn(move || self.one(program))))
+                .collect();
+            let mut outcomes: Vec<Outcome> = busy
+                .iter()
+                .map(|&program| self.one(program))
+                .inspect(Outcome::report)
+                .collect();
+            for (program, handle) in waiting {
+                let outcome = handle
+                    .join()
+                    .unwrap_or_else(|_| Outcome::broken(program, "its runner panicked"));
+                outcome.report();
+                outcomes.push(outcome);
+            }
+            outcomes
+        })
+    }
+
+    fn one(&self, program: &Program) -> Outcome {
+        let start = Instant::now();
+        match self.command(program).stdin(Stdio::null()).output() {
+            Ok(output) => Outcome {
+                name: program.name.clone(),
+                passed: output.status.success(),
+                counts: Counts::read(&output.stdout),
+                text: [output.stdout, output.stderr].concat(),
+                took: start.elapsed(),
+            },
+            Err(error) => Outcome::broken(program, &error.to_string()),
+        }
+    }
+
+    fn command(&self, program: &Program) -> Command {
+        let mut command = if self.root {
+            Command::new(&program.executable)
+        } else {
+            // sudo may be set to clear the environment: `env` puts it back.
+            let mut command = Command::new("sudo");
+            command.args(["-n", "--", "env"]);
+            command.args(self.environment.iter().map(|(name, value)| {
+                let mut pair = OsString::from(name);
+                pair.push("=");
+                pair.push(value);
+                pair
+            }));
+            command.arg(&program.executable);
+            command
+        };
+        command
+            .args(self.filters)
+            .current_dir(&program.folder)
+            .env("CARGO_MANIFEST_DIR", &program.folder)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+fn doc_tests(paths: &Paths) -> Result<Outcome> {
+    let start = Instant::now();
+    let mut command = cargo();
+    command
+        .current_dir(paths.root())
+        .args(["test", "--workspace", "--doc"]);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| Error::Start {
+            program: "cargo".to_owned(),
+            source,
+        })?;
+    let outcome = Outcome {
+        name: "documentation".to_owned(),
+        passed: output.status.success(),
+        counts: Counts::read(&output.stdout),
+        text: [output.stdout, output.stderr].concat(),
+        took: start.elapsed(),
+    };
+    outcome.report();
+    Ok(outcome)
+}
+
+/// What became of one test program.
+struct Outcome {
+    name: String,
+    passed: bool,
+    counts: Counts,
+    /// All that it printed.
+    text: Vec<u8>,
+    took: Duration,
+}
+
+impl Outcome {
+    fn broken(program: &Program, why: &str) -> Self {
+        Self {
+            name: program.name.clone(),
+            passed: false,
+            counts: Counts::default(),
+            text: format!("{why}\n").into_bytes(),
+            took: Duration::ZERO,
+        }
+    }
+
+    fn report(&self) {
+        let word = if self.passed { "ok    " } else { "FAILED" };
+        if !self.passed {
+            eprintln!("{}", String::from_utf8_lossy(&self.text));
+        }
+        eprintln!(
+            "{word} {:<36} {:>5} tests  {:>8}",
+            self.name,
+            self.counts.passed,
+            seconds(self.took)
+        );
+    }
+}
+
+/// The figures of a test program's `test result:` lines.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    fn read(stdout: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(stdout);
+        let mut sums = BTreeMap::<&str, u64>::new();
+        for line in text
+            .lines()
+            .filter_map(|line| line.strip_prefix("test result: "))
+        {
+            let words: Vec<&str> = line
+                .split([' ', ';', '.'])
+                .filter(|word| !word.is_empty())
+                .collect();
+            for pair in words.windows(2) {
+                if let [count, what] = pair
+                    && let Ok(count) = count.parse::<u64>()
+                {
+                    *sums.entry(what).or_default() += count;
+                }
+            }
+        }
+        let of = |what| sums.get(what).copied().unwrap_or_default();
+        Self {
+            passed: of("passed"),
+            failed: of("failed"),
+            ignored: of("ignored"),
+        }
+    }
+}
+
+fn summary(outcomes: &[Outcome], took: Duration) -> Result<()> {
+    let sum = |count: fn(&Counts) -> u64| {
+        outcomes
+            .iter()
+            .map(|outcome| count(&outcome.counts))
+            .sum::<u64>()
+    };
+    eprintln!(
+        "{} passed, {} failed, {} ignored in {} test programs; {} in all",
+        sum(|counts| counts.passed),
+        sum(|counts| counts.failed),
+        sum(|counts| counts.ignored),
+        outcomes.len(),
+        seconds(took),
+    );
+    let failed: Vec<String> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.passed)
+        .map(|outcome| outcome.name.clone())
+        .collect();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Tests { failed })
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_lines_are_added_up() {
+        let text = b"running 3 tests\ntest result: ok. 2 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out; \
+            finished in 1.24s\nnoise\ntest result: FAILED. 10 passed; 0 failed; 3 ignored; 0 measured\n";
+        assert_eq!(
+            Counts::read(text),
+            Counts {
+                passed: 12,
+                failed: 1,
+                ignored: 3
+            }
+        );
+    }
+
+    #[test]
+    fn no_result_line_counts_nothing() {
+        assert_eq!(Counts::read(b"Segmentation fault\n"), Counts::default());
+    }
+
+    #[test]
+    fn options_name_programs_and_tests() {
+        let options =
+            Options::parse(&["--only".into(), "netns".into(), "mtu".into()]).expect("valid");
+        assert!(options.wants("lab::netns_basic") && !options.wants("proto::proto"));
+        assert_eq!(options.filters, ["mtu"]);
+        assert!(Options::parse(&["--only".into()]).is_err());
+        assert!(Options::parse(&["--nonsense".into()]).is_err());
+    }
+}
