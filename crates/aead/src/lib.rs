@@ -1,1 +1,57 @@
-//! ChaCha20-Poly1305 over batches of packets.
+//! ChaCha20-Poly1305 (RFC 8439) over batches of packets under one key.
+//!
+//! A tunnel seals and opens runs of packets that lie one behind the other in one buffer, so that is
+//! the unit here: a [`Key`], a buffer, and a list of [`Packet`]s that says where in the buffer each
+//! packet lies and which counter it has. A batch of one is fine. The list may also be of the
+//! caller's own type, if that is [`AsPacket`]; nothing is copied or allocated for a batch.
+//!
+//! The nonce is WireGuard's and that of the Noise protocol: four zero bytes, then the counter as
+//! eight little-endian bytes (the paper, section 5.4.6). A counter must never be sealed twice under
+//! one key; that is the caller's duty.
+//!
+//! [`Backend`] says which implementation is at work.
+//!
+//! ```
+//! use hushwire_aead::{Key, Packet, TAG_LEN};
+//!
+//! let key = Key::new(&[7; 32]);
+//! let mut buffer = *b"first----------------second----------------";
+//! let sent = [
+//!     Packet { start: 0, len: 5, counter: 0 },
+//!     Packet { start: 21, len: 6, counter: 1 },
+//! ];
+//! key.seal_batch(&mut buffer, &sent)?;
+//!
+//! buffer[21] ^= 1; // damage the second packet on its way
+//! let received = sent.map(|packet| Packet { len: packet.len + TAG_LEN, ..packet });
+//! let mut verdicts = [false; 2];
+//! key.open_batch(&mut buffer, &received, &mut verdicts)?;
+//! assert_eq!(verdicts, [true, false]);
+//! assert_eq!(&buffer[..5], b"first");
+//! assert_eq!(&buffer[21..43], &[0; 22]);
+//! # Ok::<(), hushwire_aead::LayoutError>(())
+//! ```
+
+mod aws;
+mod backend;
+mod key;
+mod layout;
+
+#[cfg(test)]
+mod known_answers;
+
+pub use backend::Backend;
+pub use key::{Key, TooLong, Unauthenticated};
+pub use layout::{AsPacket, LayoutError, Packet};
+
+/// Length of a key in bytes.
+pub const KEY_LEN: usize = 32;
+
+/// Length of the authenticator that follows each ciphertext, in bytes.
+pub const TAG_LEN: usize = 16;
+
+/// Length of a nonce in bytes.
+const NONCE_LEN: usize = 12;
+
+/// Longest plaintext under one nonce, in bytes: 2^32 - 1 blocks of 64 (RFC 8439, section 2.8).
+pub const PLAINTEXT_LEN_MAX: u64 = ((1 << 32) - 1) * 64;
