@@ -1,1 +1,53 @@
-//! The laboratory: hosts as network namespaces, links with faults, peers of other makes.
+//! The laboratory: whole networks on one machine, for tests, benchmarks and demonstrations.
+//!
+//! A [`Lab`] is a private world. Its [`Host`]s are network namespaces, joined by links that may have [`Faults`] or by a
+//! host that does [`Nat`]; programs run on a host as on a machine of their own, WireGuard daemons of several makes among
+//! them ([`Implementation`], [`Tunnel`]).
+//!
+//! ```no_run
+//! use hushwire_lab::Lab;
+//!
+//! # fn main() -> hushwire_lab::Result<()> {
+//! let lab = Lab::new()?;
+//! let (alice, bob) = (lab.host("alice")?, lab.host("bob")?);
+//! lab.link(&alice, "eth0", &bob, "eth0")?;
+//! alice.address("eth0", "10.0.0.1/24")?;
+//! bob.address("eth0", "10.0.0.2/24")?;
+//! alice.ping("10.0.0.2")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Nothing is left behind
+//!
+//! Namespaces have no names, so they go when nothing holds them any more. Every program runs in the lab's own process
+//! namespace, whose first process ends when a pipe to us closes: so the kernel ends all of them, those too that put
+//! themselves into the background, when the [`Lab`] is dropped and even when our own process is killed. What is mounted
+//! is seen by the lab alone.
+//!
+//! # Rights
+//!
+//! Root, or [`hushwire_netlink::user_namespace::become_root_in_user_namespace`] first.
+#![forbid(unsafe_code)]
+
+mod error;
+mod host;
+mod implementation;
+mod lab;
+mod process;
+mod tools;
+mod tunnel;
+mod uapi;
+mod usage;
+mod wait;
+mod world;
+
+pub use error::{Error, Result};
+pub use host::Host;
+pub use implementation::{Daemon, Implementation};
+pub use lab::Lab;
+pub use process::{Output, Process};
+pub use tools::require_tools;
+pub use tunnel::{KeyPair, Tunnel, TunnelEnd, TunnelOptions};
+pub use usage::Usage;
+pub use wait::wait_until;
