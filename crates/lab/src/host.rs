@@ -151,12 +151,13 @@ impl Host {
         process.finish(DEFAULT_LIMIT)
     }
 
-    /// Sends one echo request and waits up to five seconds for the answer.
+    /// Sends one echo request and waits up to ten seconds for the answer: so long that a tunnel whose first handshake
+    /// message was lost has tried again.
     ///
     /// # Errors
     /// When none comes.
     pub fn ping(&self, address: &str) -> Result<Output> {
-        self.output(&["ping", "-n", "-c", "1", "-W", "5", address])
+        self.output(&["ping", "-n", "-c", "1", "-W", "10", address])
     }
 
     /// Sets an interface up.

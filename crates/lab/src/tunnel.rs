@@ -146,12 +146,13 @@ impl Tunnel {
             left: TunnelEnd::start(left, left_keys, options, 1)?,
             right: TunnelEnd::start(right, right_keys, options, 2)?,
         };
-        tunnel
-            .left
-            .configure(left.0, &tunnel.right, options, true, options.left_keepalive)?;
+        // The left end may speak as soon as it knows its peer, so the right one must be ready by then.
         tunnel
             .right
             .configure(right.0, &tunnel.left, options, options.right_knows_left, 0)?;
+        tunnel
+            .left
+            .configure(left.0, &tunnel.right, options, true, options.left_keepalive)?;
         Ok(tunnel)
     }
 }
