@@ -1,0 +1,132 @@
+//! Whether an offload is in use, and if not, why.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::io::Errno;
+
+/// The state of one offload of one socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offload {
+    /// In use.
+    On,
+    /// Not in use.
+    Off(OffReason),
+}
+
+/// Why an offload is not in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffReason {
+    /// The options said so.
+    SwitchedOff,
+    /// The kernel does not know it.
+    Unsupported,
+    /// The kernel knows it but refused to do it, with this error: a device without checksum
+    /// offload, or a transform in the way.
+    Refused(Errno),
+}
+
+impl Offload {
+    /// Whether the offload is in use.
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+impl fmt::Display for Offload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::On => f.write_str("on"),
+            Self::Off(OffReason::SwitchedOff) => f.write_str("off (switched off)"),
+            Self::Off(OffReason::Unsupported) => f.write_str("off (not supported by the kernel)"),
+            Self::Off(OffReason::Refused(errno)) => {
+                write!(f, "off (refused by the kernel: {errno})")
+            }
+        }
+    }
+}
+
+/// An [`Offload`] that sending threads share. It is advice, and carries no other data with it,
+/// so relaxed accesses do.
+#[derive(Debug)]
+pub(super) struct OffloadCell(AtomicU32);
+
+const ON: u32 = 0;
+const SWITCHED_OFF: u32 = 1;
+const UNSUPPORTED: u32 = 2;
+/// Added to the error number of a refusal.
+const REFUSED: u32 = 0x1_0000;
+
+impl OffloadCell {
+    pub(super) fn new(state: Offload) -> Self {
+        Self(AtomicU32::new(match state {
+            Offload::On => ON,
+            Offload::Off(OffReason::SwitchedOff) => SWITCHED_OFF,
+            Offload::Off(OffReason::Unsupported) => UNSUPPORTED,
+            Offload::Off(OffReason::Refused(errno)) => refused(errno),
+        }))
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == ON
+    }
+
+    /// Records a refusal; an earlier reason stands.
+    pub(super) fn refuse(&self, errno: Errno) {
+        let _ = self
+            .0
+            .compare_exchange(ON, refused(errno), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    pub(super) fn state(&self) -> Offload {
+        match self.0.load(Ordering::Relaxed) {
+            ON => Offload::On,
+            SWITCHED_OFF => Offload::Off(OffReason::SwitchedOff),
+            UNSUPPORTED => Offload::Off(OffReason::Unsupported),
+            refused => Offload::Off(OffReason::Refused(Errno::from_raw_os_error(
+                (refused - REFUSED) as i32,
+            ))),
+        }
+    }
+}
+
+fn refused(errno: Errno) -> u32 {
+    REFUSED + errno.raw_os_error().unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_as_it_was_written() {
+        for state in [
+            Offload::On,
+            Offload::Off(OffReason::SwitchedOff),
+            Offload::Off(OffReason::Unsupported),
+            Offload::Off(OffReason::Refused(Errno::IO)),
+        ] {
+            let cell = OffloadCell::new(state);
+            assert_eq!(cell.state(), state);
+            assert_eq!(cell.is_on(), state.is_on());
+        }
+    }
+
+    #[test]
+    fn the_first_refusal_is_the_one_remembered() {
+        let cell = OffloadCell::new(Offload::On);
+        cell.refuse(Errno::INVAL);
+        cell.refuse(Errno::IO);
+        assert_eq!(cell.state(), Offload::Off(OffReason::Refused(Errno::INVAL)));
+        assert!(cell.state().to_string().contains("Invalid argument"));
+    }
+
+    #[test]
+    fn a_refusal_does_not_hide_that_the_user_switched_it_off() {
+        let cell = OffloadCell::new(Offload::Off(OffReason::SwitchedOff));
+        cell.refuse(Errno::IO);
+        assert_eq!(cell.state(), Offload::Off(OffReason::SwitchedOff));
+    }
+}
