@@ -29,6 +29,7 @@ pub mod allowed_ips;
 pub mod constants;
 pub mod cookie;
 pub mod crypto;
+pub mod decapsulate;
 pub mod device;
 pub mod ecn;
 pub mod handshake;
@@ -48,8 +49,8 @@ pub mod tables;
 pub mod tai64n;
 pub mod time;
 
-
-
-
-
-
+pub use allowed_ips::AllowedIps;
+pub use device::Device;
+pub use keypair::Keypair;
+pub use peer::Peer;
+pub use tables::Tables;

@@ -1,1 +1,165 @@
-//! provider.
+//! The default provider of the primitives.
+//!
+//! | what | from |
+//! |---|---|
+//! | ChaCha20-Poly1305 | `hushwire-aead` |
+//! | X25519 | aws-lc-rs |
+//! | BLAKE2s, HMAC, XChaCha20-Poly1305 | RustCrypto |
+
+use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
+use blake2::digest::consts::U16;
+use blake2::digest::{Digest, FixedOutput, KeyInit, Update};
+use blake2::{Blake2s256, Blake2sMac};
+use chacha20poly1305::XChaCha20Poly1305;
+use chacha20poly1305::aead::AeadInOut;
+use hmac::SimpleHmac;
+use hushwire_aead::{AsPacket, Key};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::crypto::{
+    Crypto, KEY_LEN, LayoutError, Packet, SharedSecret, TAG_LEN, TransportKey, Unauthenticated,
+    XNONCE_LEN,
+};
+
+/// The primitives that everybody gets who does not bring their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DefaultCrypto;
+
+impl Crypto for DefaultCrypto {
+    type Key = Key;
+
+    fn dh(private: &[u8; KEY_LEN], public: &[u8; KEY_LEN]) -> Option<SharedSecret> {
+        let private = PrivateKey::from_private_key(&X25519, private).ok()?;
+        let public = UnparsedPublicKey::new(&X25519, public);
+        agree(&private, public, (), |secret| {
+            let mut bytes = [0; KEY_LEN];
+            let complete = secret.len() == KEY_LEN;
+            bytes
+                .iter_mut()
+                .zip(secret)
+                .for_each(|(to, from)| *to = *from);
+            let secret = SharedSecret::new(bytes).filter(|_| complete);
+            bytes.zeroize();
+            secret.ok_or(())
+        })
+        .ok()
+    }
+
+    fn public_key(private: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        // Only want of memory can fail here, which ends the program at every other allocation too.
+        PrivateKey::from_private_key(&X25519, private)
+            .ok()
+            .and_then(|private| private.compute_public_key().ok())
+            .and_then(|public| public.as_ref().try_into().ok())
+            .expect("out of memory for a public key")
+    }
+
+    fn hash(parts: &[&[u8]]) -> [u8; KEY_LEN] {
+        let mut hash = Blake2s256::new();
+        parts
+            .iter()
+            .for_each(|part| Update::update(&mut hash, part));
+        hash.finalize_fixed().into()
+    }
+
+    fn hmac(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> Zeroizing<[u8; KEY_LEN]> {
+        let mut hmac = SimpleHmac::<Blake2s256>::new_from_slice(key).expect("any length will do");
+        parts
+            .iter()
+            .for_each(|part| Update::update(&mut hmac, part));
+        Zeroizing::new(hmac.finalize_fixed().into())
+    }
+
+    fn mac<const K: usize>(key: &[u8; K], parts: &[&[u8]]) -> [u8; TAG_LEN] {
+        const { assert!(0 < K && K <= 32, "BLAKE2s takes keys of 1 to 32 bytes") };
+        let mut mac = Blake2sMac::<U16>::new_from_slice(key).expect("the length was checked");
+        parts.iter().for_each(|part| Update::update(&mut mac, part));
+        mac.finalize_fixed().into()
+    }
+
+    fn seal(key: &[u8; KEY_LEN], counter: u64, aad: &[u8], in_out: &mut [u8]) -> [u8; TAG_LEN] {
+        let tag = Key::new(key).seal_detached(counter, aad, in_out);
+        tag.unwrap_or_else(|_| fail_closed(in_out))
+    }
+
+    fn open(
+        key: &[u8; KEY_LEN],
+        counter: u64,
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Unauthenticated> {
+        Key::new(key)
+            .open_detached(counter, aad, in_out, tag)
+            .map_err(|_| Unauthenticated)
+    }
+
+    fn xseal(
+        key: &[u8; KEY_LEN],
+        nonce: &[u8; XNONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> [u8; TAG_LEN] {
+        let tag = XChaCha20Poly1305::new(key.into()).encrypt_inout_detached(
+            nonce.into(),
+            aad,
+            (&mut *in_out).into(),
+        );
+        tag.map_or_else(|_| fail_closed(in_out), Into::into)
+    }
+
+    fn xopen(
+        key: &[u8; KEY_LEN],
+        nonce: &[u8; XNONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Unauthenticated> {
+        XChaCha20Poly1305::new(key.into())
+            .decrypt_inout_detached(nonce.into(), aad, (&mut *in_out).into(), tag.into())
+            .map_err(|_| {
+                in_out.fill(0);
+                Unauthenticated
+            })
+    }
+}
+
+impl TransportKey for Key {
+    fn new(key: &[u8; KEY_LEN]) -> Self {
+        Self::new(key)
+    }
+
+    fn seal_batch(&self, buffer: &mut [u8], packets: &[Packet]) -> Result<(), LayoutError> {
+        self.seal_batch(buffer, packets).map_err(|_| LayoutError)
+    }
+
+    fn open_batch(
+        &self,
+        buffer: &mut [u8],
+        packets: &[Packet],
+        verdicts: &mut [bool],
+    ) -> Result<(), LayoutError> {
+        self.open_batch(buffer, packets, verdicts)
+            .map_err(|_| LayoutError)
+    }
+}
+
+impl AsPacket for Packet {
+    fn as_packet(&self) -> hushwire_aead::Packet {
+        hushwire_aead::Packet {
+            start: self.start,
+            len: self.len,
+            counter: self.counter,
+        }
+    }
+}
+
+/// A message beyond the limit of the cipher, 256 GiB, cannot come from a datagram. Should one come
+/// all the same, nothing readable and nothing that authenticates leaves.
+fn fail_closed(in_out: &mut [u8]) -> [u8; TAG_LEN] {
+    in_out.fill(0);
+    [0; TAG_LEN]
+}
+
+#[cfg(test)]
+mod tests;
