@@ -9,15 +9,17 @@ use crate::crypto::testing::hex;
 
 #[test]
 fn x25519_of_rfc_7748_section_6_1() {
-    let alice = hex("77076d0a7318a57d3c16c17251b26645df4b2d9fd1b1e0e0f9b1c6b0b0b0b0b0");
+    let alice = hex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
     let bob = hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
-    let public_bob = hex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
-    assert_eq!(DefaultCrypto::public_key(&bob), public_bob);
-    let public_alice = DefaultCrypto::public_key(&alice);
-    assert_eq!(
-        DefaultCrypto::dh(&alice, &public_bob).unwrap().as_bytes(),
-        DefaultCrypto::dh(&bob, &public_alice).unwrap().as_bytes(),
-    );
+    let alice_public = hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
+    let bob_public = hex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+    let shared = hex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+    assert_eq!(DefaultCrypto::public_key(&alice), alice_public);
+    assert_eq!(DefaultCrypto::public_key(&bob), bob_public);
+    let secret = DefaultCrypto::dh(&alice, &bob_public).unwrap();
+    assert_eq!(secret.as_bytes(), &shared);
+    let secret = DefaultCrypto::dh(&bob, &alice_public).unwrap();
+    assert_eq!(secret.as_bytes(), &shared);
 }
 
 #[test]
