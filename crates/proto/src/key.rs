@@ -59,10 +59,12 @@ impl PrivateKey {
     /// The key with these bytes, clamped (RFC 7748, section 5): the three lowest bits and the
     /// highest are cleared, the second highest is set.
     #[must_use]
-    pub const fn new(mut bytes: [u8; KEY_LEN]) -> Self {
-        bytes[0] &= 248;
-        bytes[31] = bytes[31] & 127 | 64;
-        Self(bytes)
+    pub fn new(mut bytes: [u8; KEY_LEN]) -> Self {
+        let mut key = Self(bytes);
+        bytes.zeroize();
+        key.0[0] &= 248;
+        key.0[31] = key.0[31] & 127 | 64;
+        key
     }
 
     /// A new key.
@@ -113,8 +115,10 @@ impl PresharedKey {
 
     /// The key with these bytes.
     #[must_use]
-    pub const fn new(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
+    pub fn new(mut bytes: [u8; KEY_LEN]) -> Self {
+        let key = Self(bytes);
+        bytes.zeroize();
+        key
     }
 
     /// The bytes.
@@ -184,6 +188,14 @@ mod tests {
             format!("{:?}", PublicKey::new(bytes)),
             "PublicKey(+++/ABCD…)"
         );
+    }
+
+    #[test]
+    fn secrets_are_zeroed_when_dropped() {
+        const fn zeroed<T: ZeroizeOnDrop>() {}
+        zeroed::<PrivateKey>();
+        zeroed::<PresharedKey>();
+        zeroed::<crate::crypto::SharedSecret>();
     }
 
     #[test]

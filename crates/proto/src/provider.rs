@@ -4,22 +4,25 @@
 //! |---|---|
 //! | ChaCha20-Poly1305 | `hushwire-aead` |
 //! | X25519 | aws-lc-rs |
-//! | BLAKE2s, HMAC, XChaCha20-Poly1305 | RustCrypto |
+//! | BLAKE2s, XChaCha20-Poly1305 | RustCrypto |
+//! | HMAC | here, over BLAKE2s |
 
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use blake2::digest::consts::U16;
-use blake2::digest::{Digest, FixedOutput, KeyInit, Update};
+use blake2::digest::{FixedOutput, KeyInit, Update};
 use blake2::{Blake2s256, Blake2sMac};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::AeadInOut;
-use hmac::SimpleHmac;
 use hushwire_aead::{AsPacket, Key};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::crypto::{
     Crypto, KEY_LEN, LayoutError, Packet, SharedSecret, TAG_LEN, TransportKey, Unauthenticated,
     XNONCE_LEN,
 };
+
+/// Length of a block of BLAKE2s in bytes.
+const BLOCK_LEN: usize = 64;
 
 /// The primitives that everybody gets who does not bring their own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,15 +35,8 @@ impl Crypto for DefaultCrypto {
         let private = PrivateKey::from_private_key(&X25519, private).ok()?;
         let public = UnparsedPublicKey::new(&X25519, public);
         agree(&private, public, (), |secret| {
-            let mut bytes = [0; KEY_LEN];
-            let complete = secret.len() == KEY_LEN;
-            bytes
-                .iter_mut()
-                .zip(secret)
-                .for_each(|(to, from)| *to = *from);
-            let secret = SharedSecret::new(bytes).filter(|_| complete);
-            bytes.zeroize();
-            secret.ok_or(())
+            let secret = <&[u8; KEY_LEN]>::try_from(secret).map_err(|_| ())?;
+            SharedSecret::new(*secret).ok_or(())
         })
         .ok()
     }
@@ -55,25 +51,26 @@ impl Crypto for DefaultCrypto {
     }
 
     fn hash(parts: &[&[u8]]) -> [u8; KEY_LEN] {
-        let mut hash = Blake2s256::new();
-        parts
-            .iter()
-            .for_each(|part| Update::update(&mut hash, part));
+        let mut hash = Blake2s256::default();
+        parts.iter().for_each(|part| hash.update(part));
         hash.finalize_fixed().into()
     }
 
     fn hmac(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> Zeroizing<[u8; KEY_LEN]> {
-        let mut hmac = SimpleHmac::<Blake2s256>::new_from_slice(key).expect("any length will do");
-        parts
-            .iter()
-            .for_each(|part| Update::update(&mut hmac, part));
-        Zeroizing::new(hmac.finalize_fixed().into())
+        let mut inner = padded_key(key, 0x36);
+        parts.iter().for_each(|part| inner.update(part));
+        let mut digest = Zeroizing::new([0; KEY_LEN]);
+        inner.finalize_into((&mut *digest).into());
+        let mut outer = padded_key(key, 0x5c);
+        outer.update(&*digest);
+        outer.finalize_into((&mut *digest).into());
+        digest
     }
 
     fn mac<const K: usize>(key: &[u8; K], parts: &[&[u8]]) -> [u8; TAG_LEN] {
         const { assert!(0 < K && K <= 32, "BLAKE2s takes keys of 1 to 32 bytes") };
         let mut mac = Blake2sMac::<U16>::new_from_slice(key).expect("the length was checked");
-        parts.iter().for_each(|part| Update::update(&mut mac, part));
+        parts.iter().for_each(|part| mac.update(part));
         mac.finalize_fixed().into()
     }
 
@@ -152,6 +149,16 @@ impl AsPacket for Packet {
             counter: self.counter,
         }
     }
+}
+
+/// A hash that has taken in one block of the key and padding, one half of HMAC. (`hmac::SimpleHmac`
+/// leaves its key in memory; the hash and this block are overwritten.)
+fn padded_key(key: &[u8; KEY_LEN], pad: u8) -> Blake2s256 {
+    let mut block = Zeroizing::new([pad; BLOCK_LEN]);
+    block.iter_mut().zip(key).for_each(|(to, from)| *to ^= from);
+    let mut hash = Blake2s256::default();
+    hash.update(&*block);
+    hash
 }
 
 /// A message beyond the limit of the cipher, 256 GiB, cannot come from a datagram. Should one come

