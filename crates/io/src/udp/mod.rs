@@ -39,7 +39,7 @@ mod sys;
 
 pub use bind::{Action, UdpError, UdpOptions};
 pub use counters::Counters;
-pub use offload::{OffReason, Offload};
+pub use offload::{OffReason, OffloadState};
 pub use packet::{DatagramReceiver, DatagramSocket, Ecn, Family, Local, Received, Transmit};
 pub use recv::Receiver;
 pub use route::{RouteMonitor, path_mtu, source_still_routes};

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 /// The state of one offload of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offload {
+pub enum OffloadState {
     /// In use.
     On,
     /// Not in use.
@@ -28,14 +28,14 @@ pub enum OffReason {
     Refused(Errno),
 }
 
-impl Offload {
+impl OffloadState {
     /// Whether the offload is in use.
     pub fn is_on(self) -> bool {
         self == Self::On
     }
 }
 
-impl fmt::Display for Offload {
+impl fmt::Display for OffloadState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::On => f.write_str("on"),
@@ -48,7 +48,7 @@ impl fmt::Display for Offload {
     }
 }
 
-/// An [`Offload`] that sending threads share. It is advice, and carries no other data with it,
+/// An [`OffloadState`] that sending threads share. It is advice, and carries no other data with it,
 /// so relaxed accesses do.
 #[derive(Debug)]
 pub(super) struct OffloadCell(AtomicU32);
@@ -60,12 +60,12 @@ const UNSUPPORTED: u32 = 2;
 const REFUSED: u32 = 0x1_0000;
 
 impl OffloadCell {
-    pub(super) fn new(state: Offload) -> Self {
+    pub(super) fn new(state: OffloadState) -> Self {
         Self(AtomicU32::new(match state {
-            Offload::On => ON,
-            Offload::Off(OffReason::SwitchedOff) => SWITCHED_OFF,
-            Offload::Off(OffReason::Unsupported) => UNSUPPORTED,
-            Offload::Off(OffReason::Refused(errno)) => refused(errno),
+            OffloadState::On => ON,
+            OffloadState::Off(OffReason::SwitchedOff) => SWITCHED_OFF,
+            OffloadState::Off(OffReason::Unsupported) => UNSUPPORTED,
+            OffloadState::Off(OffReason::Refused(errno)) => refused(errno),
         }))
     }
 
@@ -80,12 +80,12 @@ impl OffloadCell {
             .compare_exchange(ON, refused(errno), Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    pub(super) fn state(&self) -> Offload {
+    pub(super) fn state(&self) -> OffloadState {
         match self.0.load(Ordering::Relaxed) {
-            ON => Offload::On,
-            SWITCHED_OFF => Offload::Off(OffReason::SwitchedOff),
-            UNSUPPORTED => Offload::Off(OffReason::Unsupported),
-            refused => Offload::Off(OffReason::Refused(Errno::from_raw_os_error(
+            ON => OffloadState::On,
+            SWITCHED_OFF => OffloadState::Off(OffReason::SwitchedOff),
+            UNSUPPORTED => OffloadState::Off(OffReason::Unsupported),
+            refused => OffloadState::Off(OffReason::Refused(Errno::from_raw_os_error(
                 (refused - REFUSED) as i32,
             ))),
         }
@@ -103,10 +103,10 @@ mod tests {
     #[test]
     fn a_state_is_read_as_it_was_written() {
         for state in [
-            Offload::On,
-            Offload::Off(OffReason::SwitchedOff),
-            Offload::Off(OffReason::Unsupported),
-            Offload::Off(OffReason::Refused(Errno::IO)),
+            OffloadState::On,
+            OffloadState::Off(OffReason::SwitchedOff),
+            OffloadState::Off(OffReason::Unsupported),
+            OffloadState::Off(OffReason::Refused(Errno::IO)),
         ] {
             let cell = OffloadCell::new(state);
             assert_eq!(cell.state(), state);
@@ -116,17 +116,20 @@ mod tests {
 
     #[test]
     fn the_first_refusal_is_the_one_remembered() {
-        let cell = OffloadCell::new(Offload::On);
+        let cell = OffloadCell::new(OffloadState::On);
         cell.refuse(Errno::INVAL);
         cell.refuse(Errno::IO);
-        assert_eq!(cell.state(), Offload::Off(OffReason::Refused(Errno::INVAL)));
+        assert_eq!(
+            cell.state(),
+            OffloadState::Off(OffReason::Refused(Errno::INVAL))
+        );
         assert!(cell.state().to_string().contains("Invalid argument"));
     }
 
     #[test]
     fn a_refusal_does_not_hide_that_the_user_switched_it_off() {
-        let cell = OffloadCell::new(Offload::Off(OffReason::SwitchedOff));
+        let cell = OffloadCell::new(OffloadState::Off(OffReason::SwitchedOff));
         cell.refuse(Errno::IO);
-        assert_eq!(cell.state(), Offload::Off(OffReason::SwitchedOff));
+        assert_eq!(cell.state(), OffloadState::Off(OffReason::SwitchedOff));
     }
 }

@@ -5,6 +5,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
+use std::os::fd::BorrowedFd;
 
 use super::{SendReport, UdpError};
 
@@ -34,6 +35,10 @@ pub trait DatagramSocket: Send + Sync {
     /// [`io::ErrorKind::WouldBlock`] when nothing is waiting; anything else means that the
     /// socket is of no more use.
     fn receive(&self, family: Family, receiver: &mut Self::Receiver) -> io::Result<usize>;
+
+    /// The descriptor of `family`'s socket, to be polled for reading; `None` on a host without
+    /// that family.
+    fn fd(&self, family: Family) -> Option<BorrowedFd<'_>>;
 
     /// The local port, the same in both families.
     fn port(&self) -> u16;

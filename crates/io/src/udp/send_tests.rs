@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 
 use proptest::prelude::*;
 
-use super::super::{Local, OffReason, Offload};
+use super::super::{Local, OffReason, OffloadState};
 use super::*;
 
 /// A datagram as it left: from where, and its bytes.
@@ -33,7 +33,7 @@ impl<'k> Kernel<'k> {
             verdict: Box::new(verdict),
             at_once: usize::MAX,
             mtu: Some(1500),
-            gso: OffloadCell::new(Offload::On),
+            gso: OffloadCell::new(OffloadState::On),
             tally: Tally::default(),
             calls: Cell::new(0),
             waits: Cell::new(0),
@@ -154,7 +154,7 @@ fn chunks(contents: &[u8], size: usize) -> Vec<Vec<u8>> {
     contents.chunks(size).map(<[u8]>::to_vec).collect()
 }
 
-const IS_REFUSED: fn(Errno) -> Offload = |errno| Offload::Off(OffReason::Refused(errno));
+const IS_REFUSED: fn(Errno) -> OffloadState = |errno| OffloadState::Off(OffReason::Refused(errno));
 
 #[test]
 fn a_batch_is_one_call() {
@@ -251,7 +251,7 @@ fn a_source_that_is_gone_is_left_out_and_reported() {
             error: None,
         };
         assert_eq!(troubles, [expected]);
-        assert_eq!(kernel.gso.state(), Offload::On, "{errno:?}");
+        assert_eq!(kernel.gso.state(), OffloadState::On, "{errno:?}");
         assert_eq!(kernel.messages.get(), 3, "still segmented");
         assert_eq!(kernel.tally.snapshot(0).sources_gone, 1);
     }
@@ -314,14 +314,14 @@ fn segments_too_large_for_the_path_go_singly_and_leave_segmentation_on() {
         let contents = bytes(6000);
         let batch = [run(&contents, 2000), run(&contents, 1000)];
         assert_eq!(kernel.send(&batch), (9, 0, vec![]));
-        assert_eq!(kernel.gso.state(), Offload::On);
+        assert_eq!(kernel.gso.state(), OffloadState::On);
         assert_eq!(kernel.messages.get(), 4);
     }
 }
 
 #[test]
 fn a_segment_of_exactly_the_path_mtu_is_not_too_large() {
-    for (size, state) in [(1472, IS_REFUSED(Errno::INVAL)), (1473, Offload::On)] {
+    for (size, state) in [(1472, IS_REFUSED(Errno::INVAL)), (1473, OffloadState::On)] {
         let kernel = Kernel::new(no_gso(Errno::INVAL));
         let contents = bytes(6000);
         assert_eq!(kernel.send(&[run(&contents, size)]).1, 0);
@@ -347,7 +347,7 @@ fn a_blackhole_says_nothing_about_segmentation() {
         error: Some(Errno::INVAL),
     };
     assert_eq!(troubles[0], expected);
-    assert_eq!(kernel.gso.state(), Offload::On);
+    assert_eq!(kernel.gso.state(), OffloadState::On);
     assert!(kernel.calls.get() <= 5, "{} calls", kernel.calls.get());
 }
 

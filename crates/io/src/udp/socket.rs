@@ -16,7 +16,7 @@ use super::counters::{Counters, Tally};
 use super::offload::OffloadCell;
 use super::send::Outlet;
 use super::sys::{self, Piece, Wire};
-use super::{Action, Family, OffReason, Offload, UdpError, UdpOptions, route};
+use super::{Action, Family, OffReason, OffloadState, UdpError, UdpOptions, route};
 
 /// A bound UDP socket of one family.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Socket {
     family: Family,
     mark: AtomicU32,
     gso: OffloadCell,
-    gro: Offload,
+    gro: OffloadState,
     tally: Tally,
 }
 
@@ -88,11 +88,11 @@ impl Socket {
         Ok(())
     }
 
-    pub(super) fn gso_state(&self) -> Offload {
+    pub(super) fn gso_state(&self) -> OffloadState {
         self.gso.state()
     }
 
-    pub(super) fn gro_state(&self) -> Offload {
+    pub(super) fn gro_state(&self) -> OffloadState {
         self.gro
     }
 
@@ -203,23 +203,23 @@ fn enlarge_buffers(fd: BorrowedFd<'_>, bytes: usize) {
 }
 
 /// Linux has `UDP_SEGMENT` from 4.18 on; before, the control message would be ignored.
-fn probe_gso(fd: BorrowedFd<'_>, wanted: bool) -> Offload {
+fn probe_gso(fd: BorrowedFd<'_>, wanted: bool) -> OffloadState {
     if !wanted {
-        return Offload::Off(OffReason::SwitchedOff);
+        return OffloadState::Off(OffReason::SwitchedOff);
     }
     match sys::option::<1>(fd, libc::SOL_UDP, libc::UDP_SEGMENT) {
-        Ok(_) => Offload::On,
-        Err(_) => Offload::Off(OffReason::Unsupported),
+        Ok(_) => OffloadState::On,
+        Err(_) => OffloadState::Off(OffReason::Unsupported),
     }
 }
 
 /// Linux has `UDP_GRO` from 5.0 on.
-fn enable_gro(fd: BorrowedFd<'_>, wanted: bool) -> Offload {
+fn enable_gro(fd: BorrowedFd<'_>, wanted: bool) -> OffloadState {
     if !wanted {
-        return Offload::Off(OffReason::SwitchedOff);
+        return OffloadState::Off(OffReason::SwitchedOff);
     }
     match sys::set_option(fd, libc::SOL_UDP, libc::UDP_GRO, 1) {
-        Ok(()) => Offload::On,
-        Err(_) => Offload::Off(OffReason::Unsupported),
+        Ok(()) => OffloadState::On,
+        Err(_) => OffloadState::Off(OffReason::Unsupported),
     }
 }

@@ -13,7 +13,7 @@ use super::recv::Receiver;
 use super::segment::max_segments;
 use super::send::{Job, Outlet, SendReport, SendScratch};
 use super::socket::Socket;
-use super::{Counters, DatagramSocket, Family, Offload, Transmit, UdpError, UdpOptions};
+use super::{Counters, DatagramSocket, Family, OffloadState, Transmit, UdpError, UdpOptions};
 
 /// An IPv4 and an IPv6 socket on one port, or one of the two where the host lacks the other.
 ///
@@ -38,9 +38,9 @@ pub struct Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FamilyStatus {
     /// Segmentation offload, sending.
-    pub gso: Offload,
+    pub gso: OffloadState,
     /// Receive offload.
-    pub gro: Offload,
+    pub gro: OffloadState,
     /// The send buffer in bytes, as the kernel counts: twice what was asked for.
     pub send_buffer_bytes: usize,
     /// The receive buffer in bytes, counted likewise.
@@ -61,11 +61,6 @@ impl Sockets {
             Socket::open(family, port, options)
         })?;
         Ok(Self { pair })
-    }
-
-    /// The descriptor of `family`'s socket, to be polled for reading.
-    pub fn fd(&self, family: Family) -> Option<BorrowedFd<'_>> {
-        self.socket(family).map(AsFd::as_fd)
     }
 
     /// What is in use, and what went wrong so far.
@@ -120,6 +115,10 @@ impl DatagramSocket for Sockets {
             Some(socket) => receiver.fill(socket, socket.tally()),
             None => Err(Errno::AFNOSUPPORT.into()),
         }
+    }
+
+    fn fd(&self, family: Family) -> Option<BorrowedFd<'_>> {
+        self.socket(family).map(AsFd::as_fd)
     }
 
     fn port(&self) -> u16 {
