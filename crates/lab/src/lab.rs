@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::world::World;
-use crate::{Host, Result};
+use crate::{Faults, FaultyLink, Host, Result};
 
 /// A private world of hosts and links. Several may exist at once and see nothing of each other.
 ///
@@ -60,5 +60,20 @@ impl Lab {
         self.link(a, a_interface, b, b_interface)?;
         a.mtu(a_interface, mtu)?;
         b.mtu(b_interface, mtu)
+    }
+    /// Joins two hosts by an Ethernet cable with faults, the same in both directions; both ends are up, with an MTU of
+    /// 1500 bytes (for another, [`Host::mtu`] on both ends). The link lasts as long as the value returned.
+    ///
+    /// # Errors
+    /// When a host has an interface of that name already, or /dev/net/tun may not be opened.
+    pub fn faulty_link(
+        &self,
+        a: &Host,
+        a_interface: &str,
+        b: &Host,
+        b_interface: &str,
+        faults: Faults,
+    ) -> Result<FaultyLink> {
+        FaultyLink::new(a, a_interface, b, b_interface, faults)
     }
 }

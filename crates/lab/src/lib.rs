@@ -31,9 +31,15 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod faults;
+mod faulty_link;
+mod frame;
 mod host;
 mod implementation;
+mod iperf;
 mod lab;
+mod lane;
+mod nat;
 mod process;
 mod tools;
 mod tunnel;
@@ -43,9 +49,14 @@ mod wait;
 mod world;
 
 pub use error::{Error, Result};
+pub use faults::Faults;
+pub use faulty_link::FaultyLink;
 pub use host::Host;
 pub use implementation::{Daemon, Implementation};
+pub use iperf::{Iperf, Throughput};
 pub use lab::Lab;
+pub use lane::LaneCounts;
+pub use nat::Nat;
 pub use process::{Output, Process};
 pub use tools::require_tools;
 pub use tunnel::{KeyPair, Tunnel, TunnelEnd, TunnelOptions};

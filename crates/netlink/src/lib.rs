@@ -9,6 +9,7 @@
 //! program ends, not even when it is killed.
 
 mod address;
+pub mod conntrack;
 mod error;
 mod link;
 pub mod mount;

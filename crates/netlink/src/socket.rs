@@ -7,7 +7,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::{Error, Result};
 
@@ -39,7 +39,7 @@ impl Netlink {
     /// # Errors
     /// When the system gives out no netlink socket (a seccomp filter, no file descriptors left).
     pub fn open() -> Result<Self> {
-        let socket = open_socket().map_err(|e| Error::system("open a netlink socket", e))?;
+        let socket = open_socket(None).map_err(|e| Error::system("open a netlink socket", e))?;
         Ok(Self {
             socket,
             sequence: 0,
@@ -171,12 +171,13 @@ impl Netlink {
     }
 }
 
-fn open_socket() -> io::Result<OwnedFd> {
+/// A netlink socket of a protocol; none is the first, `NETLINK_ROUTE`.
+pub(crate) fn open_socket(protocol: Option<Protocol>) -> io::Result<OwnedFd> {
     let socket = rustix::net::socket_with(
         AddressFamily::NETLINK,
         SocketType::RAW,
         SocketFlags::CLOEXEC,
-        None, // protocol 0, NETLINK_ROUTE
+        protocol,
     )?;
     rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
     // Kernels before 4.12 and 4.20 know nothing of these; the client works without, only its errors are shorter.
