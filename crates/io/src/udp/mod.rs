@@ -21,6 +21,9 @@
 //!   one to use: on a change seen by [`RouteMonitor`], and when a peer's [`Local`] changes,
 //!   ask [`source_still_routes`] and forget a source that does not. This is the kernel
 //!   driver's rule, which it applies to every packet since it has the route at hand.
+//!
+//! A new port, a new mark and an endpoint set by hand end all sources they concern, too; that
+//! is the caller's part.
 
 mod addr;
 mod bind;

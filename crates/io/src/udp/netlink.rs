@@ -20,6 +20,17 @@ pub(super) struct RouteQuery {
     pub(super) ifindex: u32,
 }
 
+/// Where a route leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// To this host itself.
+    Local,
+    /// Out through the interface with this index.
+    Through(u32),
+    /// Out, through no interface in particular.
+    Unspecified,
+}
+
 /// `RTA_IP_PROTO` and `RTA_DPORT` of linux/rtnetlink.h, for rules that tell them apart.
 const RTA_IP_PROTO: u16 = 27;
 const RTA_DPORT: u16 = 29;
@@ -28,6 +39,8 @@ const RTA_DPORT: u16 = 29;
 const HEADER: usize = 16;
 /// Size of `struct rtmsg`.
 const RTMSG: usize = 12;
+/// Where `rtm_type` is in it.
+const RTMSG_TYPE: usize = 7;
 
 /// An RTM_GETROUTE request.
 pub(super) fn encode(query: &RouteQuery) -> Vec<u8> {
@@ -56,16 +69,16 @@ pub(super) fn encode(query: &RouteQuery) -> Vec<u8> {
     request
 }
 
-/// The interface in the answer to an RTM_GETROUTE request, `None` for a route without one.
+/// The answer to an RTM_GETROUTE request.
 ///
 /// # Errors
 ///
 /// The kernel's own error for the lookup, or `EBADMSG` for an answer that makes no sense.
-pub(super) fn decode(answer: &[u8]) -> Result<Option<u32>, Errno> {
+pub(super) fn decode(answer: &[u8]) -> Result<Route, Errno> {
     parse(answer).unwrap_or(Err(Errno::BADMSG))
 }
 
-fn parse(answer: &[u8]) -> Option<Result<Option<u32>, Errno>> {
+fn parse(answer: &[u8]) -> Option<Result<Route, Errno>> {
     let len = u32::from_ne_bytes(array(answer, 0)?) as usize;
     let kind = u16::from_ne_bytes(array(answer, 4)?);
     let body = answer.get(HEADER..len)?;
@@ -77,9 +90,17 @@ fn parse(answer: &[u8]) -> Option<Result<Option<u32>, Errno>> {
                 .filter(|errno| (1..4096).contains(errno))?;
             Some(Err(Errno::from_raw_os_error(errno)))
         }
-        _ if kind == libc::RTM_NEWROUTE => Some(Ok(output_interface(body.get(RTMSG..)?))),
+        _ if kind == libc::RTM_NEWROUTE => route(body).map(Ok),
         _ => None,
     }
+}
+
+fn route(body: &[u8]) -> Option<Route> {
+    let attributes = body.get(RTMSG..)?;
+    if body.get(RTMSG_TYPE) == Some(&libc::RTN_LOCAL) {
+        return Some(Route::Local);
+    }
+    Some(output_interface(attributes).map_or(Route::Unspecified, Route::Through))
 }
 
 fn output_interface(mut attributes: &[u8]) -> Option<u32> {
@@ -159,12 +180,17 @@ mod tests {
         let mut body = vec![0; RTMSG];
         put(&mut body, libc::RTA_DST, &[1, 2, 3]);
         put(&mut body, libc::RTA_OIF, &5u32.to_ne_bytes());
-        assert_eq!(decode(&answer(libc::RTM_NEWROUTE, &body)), Ok(Some(5)));
+        let through = decode(&answer(libc::RTM_NEWROUTE, &body));
+        assert_eq!(through, Ok(Route::Through(5)));
+        body[7] = 2;
+        let local = decode(&answer(libc::RTM_NEWROUTE, &body));
+        assert_eq!(local, Ok(Route::Local));
     }
 
     #[test]
     fn a_route_may_have_no_interface() {
-        assert_eq!(decode(&answer(libc::RTM_NEWROUTE, &[0; RTMSG])), Ok(None));
+        let route = decode(&answer(libc::RTM_NEWROUTE, &[0; RTMSG]));
+        assert_eq!(route, Ok(Route::Unspecified));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 
-use super::netlink::{RouteQuery, decode, encode};
+use super::netlink::{Route, RouteQuery, decode, encode};
 use super::{Local, sys};
 
 /// Whether a datagram with this mark, sent to `to` from the address of `from`, would leave
@@ -35,9 +35,11 @@ pub fn source_still_routes(to: SocketAddr, from: &Local, fwmark: u32) -> io::Res
         mark: fwmark,
         ifindex: scope_id(to),
     };
-    match output_interface(&query) {
-        Ok(Some(ifindex)) => Ok(from.ifindex == 0 || ifindex == from.ifindex),
-        Ok(None) => Ok(true),
+    match look_up(&query) {
+        Ok(Route::Through(ifindex)) => Ok(from.ifindex == 0 || ifindex == from.ifindex),
+        // The kernel ascribes what this host sends to itself to the interface that has the
+        // address, or to loopback: a comparison says nothing.
+        Ok(Route::Local | Route::Unspecified) => Ok(true),
         Err(Errno::INVAL) => Ok(false),
         Err(
             Errno::NETUNREACH
@@ -157,7 +159,7 @@ fn is_local(local: &Local) -> io::Result<bool> {
     }
 }
 
-fn output_interface(query: &RouteQuery) -> Result<Option<u32>, Errno> {
+fn look_up(query: &RouteQuery) -> Result<Route, Errno> {
     let fd = netlink_socket()?;
     net::send(&fd, &encode(query), SendFlags::empty())?;
     // The kernel answers within the call that asks, so there is nothing to wait for.

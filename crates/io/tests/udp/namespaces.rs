@@ -447,3 +447,27 @@ fn a_closed_port_disturbs_nobody() {
         }
     });
 }
+
+/// Between addresses of one host, the interface on the way in is not that on the way out.
+#[test]
+fn a_source_learnt_from_a_neighbour_on_the_same_host_routes() {
+    in_namespace(|| {
+        two_ways();
+        let (mut a, mut b) = (End::new(), End::new());
+        for (family, target) in [(Family::V4, "10.0.1.1"), (Family::V6, "fd00:1::1")] {
+            let to = SocketAddr::new(target.parse().expect("an address"), b.sockets.port());
+            let hello = Transmit {
+                from: Some(learnt(family)),
+                ..single(to, b"x")
+            };
+            a.send(&[hello]);
+            let message = b.receive(family, 1).remove(0);
+            let here = message.local.expect("a local address");
+            assert_eq!((here.ip, message.from.ip()), (to.ip(), learnt(family).ip));
+            assert!(
+                source_still_routes(message.from, &here, 0).expect("an answer"),
+                "{here:?}"
+            );
+        }
+    });
+}
