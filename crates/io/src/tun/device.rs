@@ -100,6 +100,8 @@ impl Tun {
 
     /// Takes over a device that another process opened and attached (`WG_TUN_FD`), which must
     /// be in the calling thread's network namespace or in one that the process may look into.
+    /// It must have been opened with `IFF_NO_PI`, which nobody can find out: `TUNGETIFF`
+    /// returns a flag of the same value that means something else.
     ///
     /// The descriptor becomes non-blocking. A device with a virtio header gets the offloads of
     /// `options`; one without has none. The MTU and number of queues stay what they are.
@@ -107,7 +109,7 @@ impl Tun {
     /// # Errors
     ///
     /// [`TunError::NotTun`] if it is no TUN device, or one that is not attached to an
-    /// interface, is a TAP device, or was opened without `IFF_NO_PI`.
+    /// interface.
     pub fn from_fd(fd: OwnedFd, options: &TunOptions) -> Result<Self, TunError> {
         Self::from_fds(fd, Vec::new(), options)
     }
@@ -254,7 +256,8 @@ fn parse_name(name: &str) -> Result<Name, TunError> {
         "it is empty"
     } else if name.len() >= libc::IFNAMSIZ {
         "it is longer than 15 bytes"
-    } else if name == "." || name == ".." {
+    } else if matches!(name, "." | ".." | "all" | "default") {
+        // Directories below /proc/sys/net/ipv4/conf.
         "it is reserved"
     } else if name.contains(['/', ':']) {
         "it contains `/` or `:`"
@@ -310,10 +313,6 @@ fn inspect(fd: &OwnedFd) -> Result<(Name, bool), TunError> {
     })?;
     if flags & libc::IFF_TUN == 0 {
         let reason = "it is a TAP device, which carries Ethernet frames";
-        return Err(TunError::NotTun { reason });
-    }
-    if flags & libc::IFF_NO_PI == 0 {
-        let reason = "it was opened without IFF_NO_PI";
         return Err(TunError::NotTun { reason });
     }
     Ok((name, flags & libc::IFF_VNET_HDR != 0))

@@ -1,11 +1,13 @@
 //! TUN devices.
 //!
-//! [`TunQueue`] is what the data path needs of one; [`Tun`] is Linux's.
+//! [`TunQueue`] is what the data path needs of one; [`Tun`] is Linux's. [`Monitor`] tells the
+//! control path what happens to its interface.
 
 mod device;
 mod error;
 mod ioctl;
 mod link;
+mod monitor;
 mod netlink;
 mod queue;
 
@@ -16,6 +18,7 @@ use std::{
 
 pub use device::{Tun, TunOptions};
 pub use error::TunError;
+pub use monitor::{Event, Monitor};
 pub use queue::Queue;
 
 use crate::offload::{Outgoing, Received};

@@ -38,6 +38,8 @@ pub(super) enum Message {
     LinkGone { index: i32 },
     /// The number of a network namespace; -1 if it has none.
     Namespace(i32),
+    /// A network namespace that had this number is being taken down.
+    NamespaceGone(i32),
     /// The answer to a request: an error number, or zero.
     Answer(i32),
 }
@@ -112,9 +114,11 @@ impl Socket {
         Self::open(0)
     }
 
-    /// A socket for [`receive`](Self::receive) that hears of every change to an interface.
+    /// A socket for [`receive`](Self::receive) that hears of every change to an interface, and
+    /// of namespaces that get or lose a number.
     pub(super) fn for_link_events() -> io::Result<Self> {
-        Self::open(libc::RTMGRP_LINK.cast_unsigned())
+        const NAMESPACES: u32 = 1 << (libc::RTNLGRP_NSID - 1);
+        Self::open(libc::RTMGRP_LINK.cast_unsigned() | NAMESPACES)
     }
 
     fn open(groups: u32) -> io::Result<Self> {
@@ -302,16 +306,20 @@ fn parse(kind: u16, body: &[u8]) -> Option<Message> {
         libc::RTM_DELLINK => Some(Message::LinkGone {
             index: i32::from_ne_bytes(field(body, 4)?),
         }),
-        libc::RTM_NEWNSID => attributes(body.get(FAMILY_HEADER..)?)
-            .find(|(kind, _)| *kind == NETNSA_NSID)
-            .and_then(|(_, value)| field(value, 0))
-            .map(|number| Message::Namespace(i32::from_ne_bytes(number))),
+        libc::RTM_NEWNSID => parse_namespace(body).map(Message::Namespace),
+        libc::RTM_DELNSID => parse_namespace(body).map(Message::NamespaceGone),
         kind if i32::from(kind) == libc::NLMSG_ERROR => {
             let code = i32::from_ne_bytes(field(body, 0)?);
             Some(Message::Answer(code.checked_neg()?))
         }
         _ => None,
     }
+}
+
+fn parse_namespace(body: &[u8]) -> Option<i32> {
+    let mut attributes = attributes(body.get(FAMILY_HEADER..)?);
+    let (_, value) = attributes.find(|(kind, _)| *kind == NETNSA_NSID)?;
+    field(value, 0).map(i32::from_ne_bytes)
 }
 
 fn parse_link(body: &[u8]) -> Option<LinkInfo> {

@@ -14,10 +14,13 @@ use super::{
     *,
 };
 
+/// The error number for a write, if it is to be refused.
+type Refusal = dyn Fn(&Outgoing) -> Option<i32> + Send + Sync;
+
 /// A device that keeps what is written to it, and refuses what it is told to.
 struct Recorder {
     written: Mutex<Vec<(Outgoing, Vec<u8>)>>,
-    refuse: Box<dyn Fn(&Outgoing) -> Option<i32> + Send + Sync>,
+    refuse: Box<Refusal>,
     null: File,
 }
 
@@ -153,7 +156,8 @@ fn a_train_becomes_one_write_and_the_same_packets_again() {
 fn a_lone_packet_is_written_as_it_is() {
     for recipe in all_kinds(100) {
         let packet = recipe.build();
-        assert_eq!(merge(&[packet.clone()]), [(Outgoing::PLAIN, packet)]);
+        let packets = [packet.clone()];
+        assert_eq!(merge(&packets), [(Outgoing::PLAIN, packet)]);
     }
 }
 
