@@ -125,3 +125,21 @@ fn nothing_is_left_after_being_killed() {
     .unwrap();
     assert_eq!(traces(), before);
 }
+
+#[test]
+fn an_orphan_that_ends_is_buried() {
+    let lab = Lab::new().unwrap();
+    let host = lab.host("alice").unwrap();
+    let pid = host
+        .output(&["sh", "-c", "setsid sleep 1000 >&2 & :"])
+        .map(|_| host.processes())
+        .unwrap();
+    assert_eq!(pid.len(), 1);
+    let entry = format!("/proc/{}", pid[0]);
+    assert!(fs::exists(&entry).unwrap());
+    host.kill_processes();
+    wait_until(SOON, "the burial of an orphan", || {
+        !fs::exists(&entry).unwrap()
+    })
+    .unwrap();
+}
