@@ -1,1 +1,27 @@
 //! The running WireGuard device: threads, queues and the UAPI server.
+//!
+//! [`Engine::start`] takes a TUN device and runs four threads: *egress* (TUN to UDP), *ingress*
+//! (UDP to TUN), *control* (handshakes, timers, changes of device and routes) and, with a control
+//! socket, *uapi*. The protocol itself is `hushwire-proto`; the data path takes shared keypairs
+//! out of it and never waits for its lock.
+#![forbid(unsafe_code)]
+
+mod binding;
+mod clock;
+mod control;
+mod convert;
+mod dataplane;
+mod egress;
+mod handshake_queue;
+mod ingress;
+mod log;
+mod random;
+mod start;
+mod stats;
+mod turnstile;
+pub mod uapi;
+mod wait;
+
+pub use log::{Level, Logger};
+pub use start::{Engine, Options, StartError, Stopper};
+pub use stats::{Drop, Stats};

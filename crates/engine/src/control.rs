@@ -1,0 +1,253 @@
+//! The control thread: handshakes, timers, and what happens to the device and the routes.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hushwire_io::tun::{Event, Monitor};
+use hushwire_io::udp::{
+    DatagramSocket, RouteMonitor, SendScratch, Sockets, Transmit, source_still_routes,
+};
+use hushwire_proto::ecn::Ecn;
+use hushwire_proto::time::Now;
+
+use crate::binding::Binding;
+use crate::clock;
+use crate::convert;
+use crate::dataplane::{Dataplane, Device};
+use crate::handshake_queue::CAPACITY;
+use crate::turnstile::Turnstile;
+use crate::wait;
+
+/// Handshake messages handled before timers get their turn.
+const MESSAGES_AT_ONCE: usize = 32;
+/// Routes change in bursts; the sources of peers are looked at once afterwards.
+const ROUTES_SETTLE: Duration = Duration::from_millis(50);
+
+/// The protocol's state and the sockets, changed by the control thread and by UAPI clients. The
+/// data path takes neither of these locks.
+pub(crate) struct State {
+    device: Mutex<Device>,
+    binding: Mutex<Binding>,
+    sets: Turnstile,
+}
+
+impl State {
+    pub(crate) const fn new(device: Device, binding: Binding) -> Self {
+        Self {
+            device: Mutex::new(device),
+            binding: Mutex::new(binding),
+            sets: Turnstile::new(),
+        }
+    }
+
+    /// Lets one set through at a time.
+    pub(crate) const fn sets(&self) -> &Turnstile {
+        &self.sets
+    }
+
+    pub(crate) fn device(&self) -> MutexGuard<'_, Device> {
+        self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be taken before [`Self::device`] where both are needed.
+    pub(crate) fn binding(&self) -> MutexGuard<'_, Binding> {
+        self.binding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct Control {
+    dataplane: Arc<Dataplane<Sockets>>,
+    state: Arc<State>,
+    monitor: Monitor,
+    routes: RouteMonitor,
+    seen_up: bool,
+    /// When the sources of peers are to be looked at.
+    check_sources: Option<std::time::Instant>,
+    buffer: Vec<u8>,
+    scratch: SendScratch,
+}
+
+impl Control {
+    pub(crate) fn new(
+        dataplane: Arc<Dataplane<Sockets>>,
+        state: Arc<State>,
+        monitor: Monitor,
+        routes: RouteMonitor,
+    ) -> Self {
+        Self {
+            dataplane,
+            state,
+            monitor,
+            routes,
+            seen_up: false,
+            check_sources: None,
+            buffer: Vec::with_capacity(2048),
+            scratch: SendScratch::default(),
+        }
+    }
+
+    /// Runs until the engine stops or the device is deleted.
+    pub(crate) fn run(mut self) {
+        let mut result = self.device_events();
+        while result.is_ok() && !self.dataplane.is_stopping() {
+            result = self.turn();
+        }
+        if let Err(error) = result {
+            let log = self.dataplane.log();
+            log.error(format_args!("control thread: {error}"));
+            self.dataplane.stop();
+        }
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        let timeout = self.serve();
+        let dataplane = Arc::clone(&self.dataplane);
+        let fds = [
+            dataplane.control().as_fd(),
+            self.monitor.as_fd(),
+            self.routes.as_fd(),
+        ];
+        let [woken, device_changed, routes_changed] = wait::wait(fds, timeout)?;
+        if woken {
+            dataplane.control().clear();
+        }
+        if device_changed {
+            self.device_events()?;
+        }
+        if routes_changed && self.routes.drain()? {
+            self.check_sources
+                .get_or_insert_with(|| std::time::Instant::now() + ROUTES_SETTLE);
+        }
+        if self
+            .check_sources
+            .is_some_and(|at| at <= std::time::Instant::now())
+        {
+            self.check_sources = None;
+            self.forget_stale_sources();
+        }
+        Ok(())
+    }
+
+    /// Handles what waits, sends what came of it, and says how long there is nothing to do.
+    fn serve(&mut self) -> Option<Duration> {
+        let state = Arc::clone(&self.state);
+        let mut device = state.device();
+        let mut handled = 0;
+        while let Some((mut handshake, depth)) = self.dataplane.handshakes().pop() {
+            let now = clock::now();
+            device.report_load(now, depth, CAPACITY);
+            let path = handshake.path;
+            // Why a message was dropped is nobody's business but the log's, and a log line for
+            // each would let strangers fill the disk.
+            let _ = device.handle_datagram(now, path, Ecn::NotEct, handshake.datagram());
+            self.send(&mut device);
+            handled += 1;
+            if handled == MESSAGES_AT_ONCE {
+                self.dataplane.wake_control();
+                break;
+            }
+        }
+        let now = clock::now();
+        device.handle_timeout(now);
+        self.send(&mut device);
+        let protocol = device.poll_timeout().map(|at| until(now, at));
+        drop(device);
+        let sources = self
+            .check_sources
+            .map(|at| at.saturating_duration_since(std::time::Instant::now()));
+        protocol.into_iter().chain(sources).min()
+    }
+
+    fn send(&mut self, device: &mut Device) {
+        let Some(sockets) = self.dataplane.sockets() else {
+            while device.poll_transmit(&mut self.buffer).is_some() {}
+            return;
+        };
+        while let Some(transmit) = device.poll_transmit(&mut self.buffer) {
+            let datagram = Transmit {
+                to: transmit.path.remote,
+                from: transmit.path.local.map(convert::local_to_io),
+                tos: transmit.tos,
+                contents: &self.buffer,
+                segment_size: None,
+            };
+            let report = sockets.send(&[datagram], &mut self.scratch);
+            if let (true, Some(peer)) = (
+                report.troubles.iter().any(|trouble| trouble.source_gone),
+                &transmit.peer,
+            ) {
+                peer.forget_source(transmit.path);
+            }
+        }
+    }
+
+    fn device_events(&mut self) -> io::Result<()> {
+        while let Some(event) = self.monitor.next_event()? {
+            self.dataplane
+                .log()
+                .debug(format_args!("device: {event:?}"));
+            match event {
+                Event::Deleted => {
+                    self.dataplane.stop();
+                    return Ok(());
+                }
+                Event::Down => self.link_down(),
+                Event::Moved | Event::Renamed(_) => {}
+                Event::Mtu(mtu) => self.set_mtu(mtu as usize),
+                Event::Up => self.link_up(),
+            }
+        }
+        Ok(())
+    }
+
+    fn link_up(&mut self) {
+        self.seen_up = true;
+        if let Err(error) = self.state.binding().open(&self.dataplane) {
+            self.dataplane
+                .log()
+                .error(format_args!("the device has no sockets: {error}"));
+        }
+        self.state.device().set_up(clock::now(), true);
+    }
+
+    /// A device that has never been up keeps its sockets: its port is shown, and taken, from the
+    /// start, as with wireguard-go.
+    fn link_down(&mut self) {
+        if !self.seen_up {
+            return;
+        }
+        let mut binding = self.state.binding();
+        self.state.device().set_up(clock::now(), false);
+        binding.close(&self.dataplane);
+    }
+
+    fn set_mtu(&self, mtu: usize) {
+        self.dataplane.set_mtu(mtu);
+        self.state.device().set_mtu(mtu);
+    }
+
+    /// A source address is kept only while the route to the peer would use it.
+    fn forget_stale_sources(&self) {
+        let mark = self.state.binding().fwmark();
+        let peers: Vec<_> = self
+            .state
+            .device()
+            .peers()
+            .map(|peer| Arc::clone(peer.shared()))
+            .collect();
+        for peer in peers {
+            let Some(path) = peer.path() else { continue };
+            let Some(local) = path.local else { continue };
+            let local = convert::local_to_io(local);
+            if !source_still_routes(path.remote, &local, mark).unwrap_or(true) {
+                peer.forget_source(path);
+            }
+        }
+    }
+}
+
+fn until(now: Now, at: hushwire_proto::time::Instant) -> Duration {
+    at.saturating_since(now.monotonic)
+}

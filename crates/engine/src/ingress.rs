@@ -1,0 +1,243 @@
+//! A packet in: from the UDP sockets to the TUN device.
+//!
+//! A received message is a run of datagrams of one sender. Neighbours with the same receiver index
+//! are opened in place in one batch; what is authentic, new and allowed goes to the TUN device
+//! straight from the receive buffer, consecutive packets of a flow as one super-packet. Anything
+//! but transport data goes to the control thread.
+
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use hushwire_io::offload::Coalescer;
+use hushwire_io::tun::TunQueue;
+use hushwire_io::udp::{DatagramReceiver, DatagramSocket, Family, Received};
+use hushwire_proto::crypto::Packet;
+use hushwire_proto::decapsulate::decapsulate;
+use hushwire_proto::ecn::Ecn;
+use hushwire_proto::messages::{DATA_HEADER_SIZE, TAG_SIZE, parse_data};
+use hushwire_proto::path::Path;
+use hushwire_proto::time::Instant;
+
+use crate::clock;
+use crate::convert;
+use crate::dataplane::{Dataplane, Peer, Routes};
+use crate::handshake_queue::Handshake;
+use crate::stats::Drop;
+use crate::wait;
+
+/// The thread that moves datagrams from the sockets to one TUN queue.
+pub(crate) struct Ingress<T: TunQueue, S: DatagramSocket> {
+    queue: Arc<T>,
+    dataplane: Arc<Dataplane<S>>,
+    batch: Batch,
+    coalescer: Coalescer,
+}
+
+/// What one received message is turned into; kept for its allocations.
+#[derive(Default)]
+struct Batch {
+    /// Neighbours with the same receiver index.
+    sealed: Vec<Packet>,
+    verdicts: Vec<bool>,
+    /// Inner packets for the TUN device, as ranges of the message.
+    accepted: Vec<Range<usize>>,
+}
+
+impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
+    pub(crate) fn new(queue: Arc<T>, coalescer: Coalescer, dataplane: Arc<Dataplane<S>>) -> Self {
+        Self {
+            queue,
+            dataplane,
+            batch: Batch::default(),
+            coalescer,
+        }
+    }
+
+    /// Runs until the engine stops. `receiver` is the thread's own set of buffers.
+    pub(crate) fn run(mut self, mut receiver: S::Receiver) {
+        let dataplane = Arc::clone(&self.dataplane);
+        while !dataplane.is_stopping() {
+            // Taken anew each time: the sockets change with the port.
+            dataplane.rebound().clear();
+            let result = match dataplane.sockets() {
+                Some(sockets) => self.receive_until_rebound(&sockets, &mut receiver),
+                None => wait::wait([dataplane.rebound().as_fd()], None).map(|_| ()),
+            };
+            if let Err(error) = result {
+                dataplane.log().error(format_args!("receiving: {error}"));
+                return dataplane.stop();
+            }
+        }
+    }
+
+    fn receive_until_rebound(&mut self, sockets: &S, receiver: &mut S::Receiver) -> io::Result<()> {
+        let dataplane = Arc::clone(&self.dataplane);
+        let rebound = dataplane.rebound().as_fd();
+        // A family that the host does not have is never ready: the wake stands in for it.
+        let v4 = sockets.fd(Family::V4).unwrap_or(rebound);
+        let v6 = sockets.fd(Family::V6).unwrap_or(rebound);
+        loop {
+            let [woken, v4_ready, v6_ready] = wait::wait([rebound, v4, v6], None)?;
+            if woken {
+                return Ok(());
+            }
+            if v4_ready {
+                self.receive(sockets, Family::V4, receiver)?;
+            }
+            if v6_ready {
+                self.receive(sockets, Family::V6, receiver)?;
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        sockets: &S,
+        family: Family,
+        receiver: &mut S::Receiver,
+    ) -> io::Result<()> {
+        let count = match sockets.receive(family, receiver) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let now = clock::monotonic();
+        let routes = self.dataplane.tables().routes();
+        for index in 0..count {
+            if let Some(message) = receiver.message(index) {
+                self.take(now, &routes, message);
+            }
+        }
+        Ok(())
+    }
+
+    /// One message: a run of datagrams of one sender.
+    fn take(&mut self, now: Instant, routes: &Routes, message: Received<'_>) {
+        let arrival = Arrival {
+            now,
+            routes,
+            path: convert::path_from_io(&message),
+            ecn: convert::ecn_from_io(message.ecn),
+        };
+        let buffer = message.contents;
+        self.batch.accepted.clear();
+        let mut current = None;
+        let mut start = 0;
+        while start < buffer.len() {
+            let end = buffer.len().min(start + message.stride.max(1));
+            let datagram = &buffer[start..end];
+            match parse_data(datagram) {
+                Some((index, counter)) => {
+                    if current.is_some_and(|current| current != index) {
+                        self.open(&arrival, current, buffer);
+                    }
+                    current = Some(index);
+                    self.batch.sealed.push(Packet {
+                        start: start + DATA_HEADER_SIZE,
+                        len: end - start - DATA_HEADER_SIZE,
+                        counter,
+                    });
+                }
+                None => self.control_message(arrival.path, datagram),
+            }
+            start = end;
+        }
+        self.open(&arrival, current, buffer);
+        self.deliver(buffer);
+    }
+
+    fn control_message(&self, path: Path, datagram: &[u8]) {
+        match Handshake::new(path, datagram) {
+            Some(handshake) => self.dataplane.queue_handshake(handshake),
+            None => self.dataplane.stats().count(Drop::UnknownMessage),
+        }
+    }
+
+    /// Opens the packets that wait, all for the session with this receiver index.
+    fn open(&mut self, arrival: &Arrival<'_>, index: Option<u32>, buffer: &mut [u8]) {
+        let stats = self.dataplane.stats();
+        let Batch {
+            sealed,
+            verdicts,
+            accepted,
+        } = &mut self.batch;
+        let Some(index) = index else { return };
+        let Some(session) = self.dataplane.tables().session(index) else {
+            stats.add(Drop::UnknownIndex, sealed.len() as u64);
+            return sealed.clear();
+        };
+        verdicts.clear();
+        verdicts.resize(sealed.len(), false);
+        session
+            .keypair
+            .open_batch(arrival.now, buffer, sealed, verdicts);
+        let (mut bytes, mut data) = (0, false);
+        for (packet, _) in sealed.iter().zip(&*verdicts).filter(|(_, ok)| **ok) {
+            bytes += (DATA_HEADER_SIZE + packet.len) as u64;
+            let inner = packet.start..packet.start + packet.len - TAG_SIZE;
+            if inner.is_empty() {
+                continue;
+            }
+            data = true;
+            match arrival.accept(&session.peer, buffer, inner) {
+                Ok(range) => accepted.push(range),
+                Err(reason) => stats.count(reason),
+            }
+        }
+        let refused = verdicts.iter().filter(|ok| !**ok).count();
+        stats.add(Drop::Unauthentic, refused as u64);
+        sealed.clear();
+        let peer = &session.peer;
+        let authentic = bytes > 0;
+        if authentic
+            && peer.received_data(
+                arrival.now,
+                self.dataplane.tables(),
+                &session.keypair,
+                arrival.path,
+                bytes,
+                data,
+            )
+        {
+            self.dataplane.request_service(peer);
+        }
+    }
+
+    /// Writes what was accepted to the TUN device.
+    fn deliver(&self, buffer: &[u8]) {
+        if self.batch.accepted.is_empty() {
+            return;
+        }
+        let written = self
+            .coalescer
+            .write_all(&*self.queue, buffer, &self.batch.accepted);
+        self.dataplane
+            .stats()
+            .add(Drop::TunWrite, written.dropped as u64);
+    }
+}
+
+/// What the datagrams of one message have in common.
+struct Arrival<'a> {
+    now: Instant,
+    routes: &'a Routes,
+    path: Path,
+    ecn: Ecn,
+}
+
+impl Arrival<'_> {
+    /// The accepted packet without its padding.
+    fn accept(
+        &self,
+        peer: &Peer,
+        buffer: &mut [u8],
+        inner: Range<usize>,
+    ) -> Result<Range<usize>, Drop> {
+        let start = inner.start;
+        let plaintext = buffer.get_mut(inner).ok_or(Drop::Malformed)?;
+        let length = decapsulate(self.routes, peer, self.ecn, plaintext)?;
+        Ok(start..start + length)
+    }
+}

@@ -1,0 +1,65 @@
+//! What was dropped, and why.
+
+use hushwire_proto::decapsulate::Refused;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a packet was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drop {
+    /// Congestion was marked on the way of a packet that cannot carry the mark (RFC 6040).
+    Congestion,
+    /// The handshake queue was full.
+    HandshakeQueueFull,
+    /// It was no IP packet, or its offload metadata made no sense.
+    Malformed,
+    /// The peer has no endpoint yet.
+    NoEndpoint,
+    /// No peer has an allowed IP for the destination.
+    NoPeer,
+    /// The inner source address belongs to no peer, or to another one.
+    SourceNotAllowed,
+    /// The TUN device refused to hand out a packet.
+    TunRead,
+    /// The TUN device refused to take a packet.
+    TunWrite,
+    /// It did not authenticate, had been received before, or its keypair has expired.
+    Unauthentic,
+    /// Its receiver index belongs to no session.
+    UnknownIndex,
+    /// It is no message of the protocol.
+    UnknownMessage,
+}
+
+impl From<Refused> for Drop {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Congestion => Self::Congestion,
+            Refused::NotIp => Self::Malformed,
+            Refused::SourceNotAllowed => Self::SourceNotAllowed,
+        }
+    }
+}
+
+const REASONS: usize = Drop::UnknownMessage as usize + 1;
+
+/// Counters of dropped packets by reason.
+#[derive(Debug, Default)]
+pub struct Stats([AtomicU64; REASONS]);
+
+impl Stats {
+    pub(crate) fn count(&self, reason: Drop) {
+        self.add(reason, 1);
+    }
+
+    pub(crate) fn add(&self, reason: Drop, packets: u64) {
+        if packets > 0 {
+            self.0[reason as usize].fetch_add(packets, Ordering::Relaxed);
+        }
+    }
+
+    /// Packets dropped for this reason since the engine started.
+    #[must_use]
+    pub fn dropped(&self, reason: Drop) -> u64 {
+        self.0[reason as usize].load(Ordering::Relaxed)
+    }
+}
