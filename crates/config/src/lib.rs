@@ -1,1 +1,31 @@
 //! The typed model of a WireGuard device and its text forms.
+//!
+//! * [`key`], [`prefix`], [`endpoint`], [`port`]: the values, each with the text forms that the
+//!   standard tools read and write;
+//! * [`device`] and [`update`]: a device as read, and a change to one;
+//! * [`uapi`]: the cross-platform userspace interface, both ends.
+//!
+//! Nothing here opens a socket or a device. Two functions look outside, and say so: service
+//! names come from `/etc/services` ([`port`]), host names from the system's resolver
+//! ([`resolve`]).
+
+#![forbid(unsafe_code)]
+
+pub mod device;
+pub mod endpoint;
+mod inet;
+pub mod key;
+pub mod key_file;
+mod number;
+pub mod port;
+pub mod prefix;
+pub mod resolve;
+pub mod text;
+pub mod uapi;
+pub mod update;
+
+pub use device::Device;
+pub use endpoint::Endpoint;
+pub use key::{PresharedKey, PrivateKey, PublicKey};
+pub use prefix::AllowedIp;
+pub use update::DeviceUpdate;

@@ -1,0 +1,149 @@
+//! UDP ports as wg(8) takes them: a number or the name of a service.
+
+use std::fmt;
+use std::fs;
+
+use crate::number;
+
+/// A port that somebody wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The port.
+    pub value: u16,
+    /// Whether a larger number was written. glibc takes it modulo 65,536, and so does wg(8).
+    pub wrapped: bool,
+}
+
+/// Why a text names no port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortError {
+    /// Nothing at all.
+    Empty,
+    /// Neither a number nor a known service. The message is the C library's.
+    Unknown,
+}
+
+impl fmt::Display for PortError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Unable to parse empty port",
+            Self::Unknown => "Servname not supported for ai_socktype",
+        })
+    }
+}
+
+impl std::error::Error for PortError {}
+
+/// Reads a port as `getaddrinfo` of glibc does: leading blanks, a sign and zeros are allowed, a
+/// number beyond 65,535 wraps, and what is no number is looked up in `/etc/services`.
+///
+/// # Errors
+///
+/// [`PortError`].
+pub fn parse(text: &str) -> Result<Port, PortError> {
+    parse_with(text, |name| {
+        let services = fs::read("/etc/services").ok()?;
+        service(&services, name)
+    })
+}
+
+fn parse_with(text: &str, service: impl FnOnce(&str) -> Option<u16>) -> Result<Port, PortError> {
+    if text.is_empty() {
+        return Err(PortError::Empty);
+    }
+    if let Some(value) = number::strtoul(text).and_then(number_of) {
+        return Ok(value);
+    }
+    service(text)
+        .map(|value| Port {
+            value,
+            wrapped: false,
+        })
+        .ok_or(PortError::Unknown)
+}
+
+/// glibc keeps the number in an `int`, takes a negative one for a name, and hands the low 16
+/// bits on.
+fn number_of(number: u64) -> Option<Port> {
+    let int = number as u32;
+    (int <= i32::MAX as u32).then(|| Port {
+        value: int as u16,
+        wrapped: number > u64::from(u16::MAX),
+    })
+}
+
+/// The UDP port of a service in a text of the form of services(5).
+fn service(services: &[u8], name: &str) -> Option<u16> {
+    services.split(|&byte| byte == b'\n').find_map(|line| {
+        let line = line.split(|&byte| byte == b'#').next()?;
+        let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+        let official = words.next()?;
+        let port = words.next()?.strip_suffix("/udp")?;
+        (official == name || words.any(|alias| alias == name)).then(|| port.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICES: &[u8] = b"# services\n\
+        domain\t53/tcp\t\t# Domain Name Server\n\
+        domain\t53/udp\n\
+        ntp 123/udp\n\
+        kerberos\t88/tcp kerberos5 krb5\n\
+        kerberos\t88/udp kerberos5 krb5 # Kerberos\n\
+        http 80/tcp www\n\
+        broken x/udp\n\xff\n";
+
+    fn parse(text: &str) -> Result<(u16, bool), PortError> {
+        parse_with(text, |name| service(SERVICES, name)).map(|port| (port.value, port.wrapped))
+    }
+
+    #[test]
+    fn numbers() {
+        for (text, port) in [
+            ("0", 0),
+            ("65535", 65535),
+            ("+5", 5),
+            (" 7", 7),
+            ("00080", 80),
+        ] {
+            assert_eq!(parse(text), Ok((port, false)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn large_numbers_wrap_as_in_glibc() {
+        assert_eq!(parse("65536"), Ok((0, true)));
+        assert_eq!(parse("70000"), Ok((4464, true)));
+        assert_eq!(parse("99999"), Ok((34463, true)));
+        assert_eq!(parse("4294967297"), Ok((1, true)));
+        assert_eq!(parse("2147483648"), Err(PortError::Unknown));
+    }
+
+    #[test]
+    fn services_of_udp_by_name_and_alias() {
+        assert_eq!(parse("domain"), Ok((53, false)));
+        assert_eq!(parse("krb5"), Ok((88, false)));
+        assert_eq!(parse("http"), Err(PortError::Unknown));
+        assert_eq!(parse("broken"), Err(PortError::Unknown));
+        assert_eq!(parse("Kerberos"), Err(PortError::Unknown));
+    }
+
+    #[test]
+    fn the_rest_is_no_port() {
+        assert_eq!(parse(""), Err(PortError::Empty));
+        for bad in [
+            "-1",
+            "abc",
+            "0x10",
+            "=51820",
+            "\"51820\"",
+            "1 ",
+            "99999999999999999999",
+        ] {
+            assert_eq!(parse(bad), Err(PortError::Unknown), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! Where operations begin and end in the stream of bytes of one connection.
+//!
+//! No I/O and no device here: bytes go in as they were read, in pieces of any size, and
+//! [`Step`]s come out. Lines end with LF alone. At most one partial line is kept.
+
+use crate::uapi::buffer::SecretText;
+
+/// The longest line, without its newline, in bytes.
+pub const LINE_LIMIT: usize = 64 << 10;
+
+/// What the bytes ask for next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A whole get: answer it.
+    Get,
+    /// A get with something else than an empty line after it: answer with EINVAL.
+    BadGet,
+    /// `set=1`.
+    SetBegin,
+    /// A line of the set. If it is no good, answer, and call [`Framing::fail`].
+    SetLine(&'a [u8]),
+    /// A line of the set longer than [`LINE_LIMIT`]: answer with EIO, and call
+    /// [`Framing::fail`].
+    LineTooLong,
+    /// The set is complete: answer it.
+    SetEnd,
+    /// Close the connection without an answer: this is no operation.
+    Close,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before an operation.
+    Idle,
+    /// After `get=1`.
+    Get,
+    /// Within a set.
+    Set,
+    /// Within a set that has failed and has had its answer. Its other lines mean nothing any
+    /// more. Those that had come before the answer went out are skipped, and after its empty
+    /// line the connection goes on. Lines that come later are not from a client that waits for
+    /// answers: unless one of them begins an operation, the connection is closed, but not before
+    /// the set's end. A client that is still writing would otherwise be hit by a broken pipe and
+    /// never see why.
+    Failed { answered_before: bool },
+    /// Nothing more is understood.
+    Closed,
+}
+
+/// The framing of one connection.
+pub struct Framing {
+    state: State,
+    line: LineBuffer,
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Framing {
+    /// A new connection.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            state: State::Idle,
+            line: LineBuffer::default(),
+        }
+    }
+
+    /// The next step, taking the bytes that make it off `input`. `None` when the input is used
+    /// up: call again with what the next read brings, or [`end`](Self::end).
+    pub fn next<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Option<Step<'s>> {
+        loop {
+            match self.state {
+                State::Closed => return Some(Step::Close),
+                State::Get => return self.after_get(input),
+                State::Idle | State::Set | State::Failed { .. } => {}
+            }
+            let Some(taken) = self.line.take(input) else {
+                if matches!(self.state, State::Failed { .. }) {
+                    self.state = State::Failed {
+                        answered_before: true,
+                    };
+                }
+                return None;
+            };
+            match self.classify(taken) {
+                Verdict::Skip => {}
+                Verdict::Line => return Some(Step::SetLine(self.line.bytes(taken))),
+                Verdict::Step(step) => return Some(step),
+            }
+        }
+    }
+
+    /// Says that the set's last line was refused and answered.
+    pub fn fail(&mut self) {
+        self.state = State::Failed {
+            answered_before: false,
+        };
+    }
+
+    /// What the end of the stream means: the end of a set, whose last line need not have had a
+    /// newline. Call until `None`.
+    pub fn end(&mut self) -> Option<Step<'_>> {
+        if self.state != State::Set {
+            return None;
+        }
+        if self.line.finish() {
+            return Some(Step::SetLine(self.line.partial.as_bytes()));
+        }
+        self.state = State::Closed;
+        Some(Step::SetEnd)
+    }
+
+    /// The byte after `get=1` decides at once, without waiting for a whole line.
+    fn after_get(&mut self, input: &mut &[u8]) -> Option<Step<'static>> {
+        let (first, rest) = input.split_first()?;
+        if *first != b'\n' {
+            self.state = State::Closed;
+            return Some(Step::BadGet);
+        }
+        *input = rest;
+        self.state = State::Idle;
+        Some(Step::Get)
+    }
+
+    fn classify(&mut self, taken: Taken<'_>) -> Verdict {
+        if matches!(taken, Taken::TooLong) {
+            return match self.state {
+                State::Set => Verdict::Step(Step::LineTooLong),
+                State::Failed { .. } => Verdict::Skip,
+                _ => self.close(),
+            };
+        }
+        let line = self.line.bytes(taken);
+        match (self.state, line) {
+            (State::Set, b"") => self.enter(State::Idle, Verdict::Step(Step::SetEnd)),
+            (State::Set, _) => Verdict::Line,
+            (
+                State::Idle
+                | State::Failed {
+                    answered_before: true,
+                },
+                b"get=1",
+            ) => self.enter(State::Get, Verdict::Skip),
+            (
+                State::Idle
+                | State::Failed {
+                    answered_before: true,
+                },
+                b"set=1",
+            ) => self.enter(State::Set, Verdict::Step(Step::SetBegin)),
+            (
+                State::Failed {
+                    answered_before: false,
+                },
+                b"",
+            ) => self.enter(State::Idle, Verdict::Skip),
+            (
+                State::Failed {
+                    answered_before: true,
+                },
+                b"",
+            ) => self.close(),
+            (State::Failed { .. }, _) => Verdict::Skip,
+            _ => self.close(),
+        }
+    }
+
+    fn enter(&mut self, state: State, verdict: Verdict) -> Verdict {
+        self.state = state;
+        verdict
+    }
+
+    fn close(&mut self) -> Verdict {
+        self.enter(State::Closed, Verdict::Step(Step::Close))
+    }
+}
+
+enum Verdict {
+    Skip,
+    Line,
+    Step(Step<'static>),
+}
+
+/// A line just completed: where its bytes are.
+#[derive(Clone, Copy)]
+enum Taken<'i> {
+    Input(&'i [u8]),
+    Buffered,
+    TooLong,
+}
+
+/// Puts lines together that reads have taken apart.
+#[derive(Default)]
+struct LineBuffer {
+    partial: SecretText,
+    /// `partial` is a line that has been handed out.
+    complete: bool,
+    /// The rest of a line that was too long is being skipped.
+    skipping: bool,
+}
+
+impl LineBuffer {
+    fn take<'i>(&mut self, input: &mut &'i [u8]) -> Option<Taken<'i>> {
+        self.forget_completed();
+        loop {
+            let newline = input.iter().position(|&byte| byte == b'\n');
+            let (piece, rest) = match newline {
+                Some(newline) => (&input[..newline], &input[newline + 1..]),
+                None => (*input, &input[input.len()..]),
+            };
+            *input = rest;
+            match (self.skipping, newline) {
+                (true, Some(_)) => self.skipping = false,
+                (true, None) => return None,
+                (false, _) if self.partial.as_bytes().len() + piece.len() > LINE_LIMIT => {
+                    self.partial.clear();
+                    self.skipping = newline.is_none();
+                    return Some(Taken::TooLong);
+                }
+                (false, None) => {
+                    self.partial.extend(piece);
+                    return None;
+                }
+                (false, Some(_)) if self.partial.as_bytes().is_empty() => {
+                    return Some(Taken::Input(piece));
+                }
+                (false, Some(_)) => {
+                    self.partial.extend(piece);
+                    self.complete = true;
+                    return Some(Taken::Buffered);
+                }
+            }
+        }
+    }
+
+    /// Makes a line of what is there. `false` if nothing is.
+    fn finish(&mut self) -> bool {
+        self.forget_completed();
+        self.complete = !self.partial.as_bytes().is_empty();
+        self.complete
+    }
+
+    fn forget_completed(&mut self) {
+        if self.complete {
+            self.partial.clear();
+            self.complete = false;
+        }
+    }
+
+    fn bytes<'s, 'i: 's>(&'s self, taken: Taken<'i>) -> &'s [u8] {
+        match taken {
+            Taken::Input(line) => line,
+            Taken::Buffered => self.partial.as_bytes(),
+            Taken::TooLong => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Runs reads through a framing in which every set line `bad…` and every long line fails,
+    /// and writes the steps down.
+    fn steps(reads: &[&[u8]], eof: bool) -> Vec<String> {
+        let mut framing = Framing::new();
+        let mut said = Vec::new();
+        for read in reads {
+            let mut input = *read;
+            while let Some(step) = framing.next(&mut input) {
+                let (text, fails) = describe(step);
+                let closed = step == Step::Close;
+                said.push(text);
+                if closed {
+                    return said;
+                }
+                if fails {
+                    framing.fail();
+                }
+            }
+        }
+        while let Some(step) = framing.end().filter(|_| eof) {
+            let (text, fails) = describe(step);
+            said.push(text);
+            if fails {
+                framing.fail();
+            }
+        }
+        said
+    }
+
+    fn describe(step: Step<'_>) -> (String, bool) {
+        match step {
+            Step::SetLine(line) => (
+                String::from_utf8_lossy(line).into_owned(),
+                line.starts_with(b"bad"),
+            ),
+            Step::LineTooLong => ("LineTooLong".to_owned(), true),
+            other => (format!("{other:?}"), false),
+        }
+    }
+
+    fn open(reads: &[&[u8]]) -> Vec<String> {
+        steps(reads, false)
+    }
+
+    #[test]
+    fn gets_and_sets_follow_each_other_in_one_read() {
+        assert_eq!(
+            open(&[b"set=1\na=1\n\nget=1\n\nget=1\n\nset=1\n\n"]),
+            [
+                "SetBegin", "a=1", "SetEnd", "Get", "Get", "SetBegin", "SetEnd"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_operation_closes() {
+        for bad in [
+            "get=2\n\n",
+            "foo=1\n",
+            "\n",
+            "get=1\r\n\r\n",
+            " get=1\n",
+            "GET=1\n",
+            "get\n",
+            "\0\n",
+        ] {
+            assert_eq!(open(&[bad.as_bytes()]), ["Close"], "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_get_wants_an_empty_line_at_once() {
+        assert!(open(&[b"get=1\n"]).is_empty());
+        assert_eq!(open(&[b"get=1\nfoo\n\n"]), ["BadGet", "Close"]);
+        assert_eq!(open(&[b"get=1\nf"]), ["BadGet", "Close"]);
+    }
+
+    #[test]
+    fn the_end_of_the_stream_ends_a_set() {
+        assert_eq!(
+            steps(&[b"set=1\na=1\n"], true),
+            ["SetBegin", "a=1", "SetEnd"]
+        );
+        assert_eq!(steps(&[b"set=1\na=1"], true), ["SetBegin", "a=1", "SetEnd"]);
+        assert_eq!(
+            steps(&[b"set=1\na=", b"1"], true),
+            ["SetBegin", "a=1", "SetEnd"]
+        );
+        assert_eq!(steps(&[b"set=1\nbad"], true), ["SetBegin", "bad"]);
+        assert!(steps(&[b"get=1\n"], true).is_empty());
+        assert!(steps(&[b"set=1"], true).is_empty());
+        assert!(steps(&[b""], true).is_empty());
+    }
+
+    #[test]
+    fn a_failed_set_that_had_come_whole_leaves_the_connection_open() {
+        let told = ["SetBegin", "bad", "Get"];
+        assert_eq!(open(&[b"set=1\nbad\nx=1\n\nget=1\n\n"]), told);
+        assert_eq!(open(&[b"set=1\nbad\nx=1\n\n", b"get=1\n\n"]), told);
+        assert_eq!(open(&[b"set=1\nbad\nget=1\n\n", b"get=1\n\n"]), told);
+    }
+
+    #[test]
+    fn the_rest_of_a_failed_set_coming_late_closes_at_its_end() {
+        let told = ["SetBegin", "bad", "Close"];
+        assert_eq!(
+            open(&[b"set=1\nbad\n", b"listen_port=9\n\n", b"get=1\n\n"]),
+            told
+        );
+        assert_eq!(open(&[b"set=1\nbad\n", b"\n"]), told);
+        assert_eq!(open(&[b"set=1\nbad\n", b"a=1\n", b"a=1\n"]), told[..2]);
+    }
+
+    #[test]
+    fn an_operation_after_a_failed_set_is_answered() {
+        assert_eq!(
+            open(&[b"set=1\nbad\n", b"get=1\n\n"]),
+            ["SetBegin", "bad", "Get"]
+        );
+        assert_eq!(
+            open(&[b"set=1\nbad\n", b"set=1\na=1\n\n"]),
+            ["SetBegin", "bad", "SetBegin", "a=1", "SetEnd"]
+        );
+    }
+
+    #[test]
+    fn the_longest_line_and_one_longer() {
+        for over in [0, 1] {
+            let long = vec![b'x'; LINE_LIMIT + over];
+            let text = [b"set=1\n", &long[..], b"\nc=1\n\n"].concat();
+            let told = open(&[&text]);
+            if over == 0 {
+                assert_eq!(told[1].len(), LINE_LIMIT);
+                assert_eq!(told[2..], ["c=1", "SetEnd"]);
+            } else {
+                assert_eq!(told, ["SetBegin", "LineTooLong"]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_not_kept() {
+        let piece = [b'x'; 4096];
+        let mut framing = Framing::new();
+        let mut input: &[u8] = b"set=1\n";
+        assert_eq!(framing.next(&mut input), Some(Step::SetBegin));
+        let mut long = 0;
+        for _ in 0..1000 {
+            let mut input = &piece[..];
+            while let Some(step) = framing.next(&mut input) {
+                assert_eq!(step, Step::LineTooLong);
+                long += 1;
+                framing.fail();
+            }
+            assert!(framing.line.partial.as_bytes().len() <= LINE_LIMIT);
+        }
+        assert_eq!(long, 1);
+        let mut input: &[u8] = b"\nget=1\n\n";
+        assert_eq!(framing.next(&mut input), Some(Step::Get));
+    }
+
+    #[test]
+    fn an_endless_operation_closes() {
+        assert_eq!(open(&[&[b'x'; LINE_LIMIT + 1]]), ["Close"]);
+    }
+
+    proptest! {
+        /// Without failures, how the stream was cut into reads changes nothing.
+        #[test]
+        fn segmentation_means_nothing(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec!["get=1\n", "set=1\n", "\n", "a=1\n", "b", "get=1\n\n", "\r"]), 0..12),
+            cuts in prop::collection::vec(0..64_usize, 0..8),
+        ) {
+            let text = pieces.concat().into_bytes();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.sort_unstable();
+            let mut reads = Vec::new();
+            let mut from = 0;
+            for cut in cuts {
+                reads.push(&text[from..cut]);
+                from = cut;
+            }
+            reads.push(&text[from..]);
+            prop_assert_eq!(steps(&reads, true), steps(&[&text], true));
+        }
+
+        #[test]
+        fn no_bytes_panic(reads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8)) {
+            let reads: Vec<&[u8]> = reads.iter().map(Vec::as_slice).collect();
+            steps(&reads, true);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The cross-platform userspace interface (<https://www.wireguard.com/xplatform/>): `get=1` and
+//! `set=1` over a stream socket.
+//!
+//! A server calls [`server::serve`], or feeds a [`server::Conversation`], with its device behind
+//! [`DeviceControl`](session::DeviceControl). A client writes [`set::write`] or
+//! [`get::REQUEST`] and reads [`reply::set`] or [`reply::get`].
+
+mod buffer;
+pub mod errno;
+pub mod framing;
+pub mod get;
+pub mod reply;
+pub mod server;
+pub mod session;
+pub mod set;
+
+pub use errno::Errno;
+pub use server::{Conversation, serve};
+pub use session::DeviceControl;

@@ -1,0 +1,331 @@
+//! Replies, read on the client's side by the rules of wg(8).
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::device::{Device, Peer};
+use crate::endpoint;
+use crate::key::{PresharedKey, PrivateKey, PublicKey};
+use crate::number;
+use crate::prefix::Prefix;
+use crate::uapi::framing::LINE_LIMIT;
+
+/// Why an operation did not succeed.
+#[derive(Debug)]
+pub enum ReplyError {
+    /// The device said so. The number is what wg(8) gives to `strerror`: a positive one is an
+    /// error of the system, a negative one comes from a device that has its signs wrong.
+    Device(i32),
+    /// The device's reply is none, or broke off.
+    Protocol,
+    /// Reading failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(code) if *code > 0 => io::Error::from_raw_os_error(*code).fmt(f),
+            Self::Device(code) => write!(f, "Unknown error {code}"),
+            Self::Protocol => f.write_str("Protocol error"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReplyError {}
+
+impl From<io::Error> for ReplyError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What wg(8) reports for an endpoint that it cannot make out: ENETUNREACH with the wrong sign.
+const BAD_ENDPOINT: ReplyError = ReplyError::Device(-101);
+
+/// Reads the reply to a set. Of several `errno` lines the last counts; other keys mean nothing.
+///
+/// # Errors
+///
+/// [`ReplyError`].
+pub fn set(reader: &mut impl BufRead) -> Result<(), ReplyError> {
+    let mut lines = Lines::new(reader);
+    let mut result = Err(ReplyError::Protocol);
+    while let Some((key, value)) = lines.next()? {
+        if key == b"errno" {
+            result = match signed(value).ok_or(ReplyError::Protocol)? {
+                0 => Ok(()),
+                code => Err(ReplyError::Device(code.wrapping_neg())),
+            };
+        }
+    }
+    result
+}
+
+/// Reads the reply to a get. Unknown keys mean nothing, nor do a peer's keys before the first
+/// peer and a device's after it.
+///
+/// # Errors
+///
+/// [`ReplyError`]. An `errno` other than a non-negative number is a protocol error.
+pub fn get(reader: &mut impl BufRead) -> Result<Device, ReplyError> {
+    let mut lines = Lines::new(reader);
+    let mut device = Device::default();
+    let mut result = Err(ReplyError::Protocol);
+    while let Some((key, value)) = lines.next()? {
+        if key == b"errno" {
+            result = match int(value, i32::MAX.unsigned_abs().into())? {
+                0 => Ok(()),
+                code => Err(ReplyError::Device(i32::try_from(code).unwrap_or(i32::MAX))),
+            };
+        } else if key == b"public_key" {
+            let key = PublicKey::from_hex(value).map_err(|_| ReplyError::Protocol)?;
+            device.peers.push(Peer::new(key));
+        } else if let Some(peer) = device.peers.last_mut() {
+            peer_line(peer, key, value)?;
+        } else {
+            device_line(&mut device, key, value)?;
+        }
+    }
+    result.map(|()| device)
+}
+
+fn device_line(device: &mut Device, key: &[u8], value: &[u8]) -> Result<(), ReplyError> {
+    match key {
+        b"private_key" => {
+            let key = PrivateKey::from_hex(value).map_err(|_| ReplyError::Protocol)?;
+            device.private_key = (!key.is_zero()).then_some(key);
+        }
+        b"listen_port" => device.listen_port = int(value, u16::MAX.into())? as u16,
+        b"fwmark" => device.fwmark = int(value, u32::MAX.into())? as u32,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn peer_line(peer: &mut Peer, key: &[u8], value: &[u8]) -> Result<(), ReplyError> {
+    match key {
+        b"preshared_key" => {
+            let key = PresharedKey::from_hex(value).map_err(|_| ReplyError::Protocol)?;
+            peer.preshared_key = (!key.is_zero()).then_some(key);
+        }
+        b"endpoint" => {
+            if !value.contains(&b':') {
+                return Err(ReplyError::Protocol);
+            }
+            peer.endpoint = Some(endpoint::parse_numeric(value).ok_or(BAD_ENDPOINT)?);
+        }
+        b"persistent_keepalive_interval" => {
+            peer.persistent_keepalive = int(value, u16::MAX.into())? as u16;
+        }
+        b"allowed_ip" => {
+            let prefix = Prefix::parse(value).ok().filter(|_| value.contains(&b'/'));
+            peer.allowed_ips
+                .push(prefix.ok_or(ReplyError::Protocol)?.masked());
+        }
+        b"last_handshake_time_sec" => {
+            add_time(
+                peer,
+                Duration::from_secs(int(value, i64::MAX.unsigned_abs())?),
+            )?;
+        }
+        b"last_handshake_time_nsec" => {
+            add_time(
+                peer,
+                Duration::from_nanos(int(value, i64::MAX.unsigned_abs())?),
+            )?;
+        }
+        b"rx_bytes" => peer.rx_bytes = int(value, u64::MAX)?,
+        b"tx_bytes" => peer.tx_bytes = int(value, u64::MAX)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The time comes in two lines, either of which may be missing.
+fn add_time(peer: &mut Peer, part: Duration) -> Result<(), ReplyError> {
+    let time = peer.last_handshake.unwrap_or_default().checked_add(part);
+    let time = time.ok_or(ReplyError::Protocol)?;
+    peer.last_handshake = (!time.is_zero()).then_some(time);
+    Ok(())
+}
+
+fn int(value: &[u8], max: u64) -> Result<u64, ReplyError> {
+    number::decimal(value, max).ok_or(ReplyError::Protocol)
+}
+
+/// A number that fits a C `int`.
+fn signed(value: &[u8]) -> Option<i32> {
+    match value {
+        [b'-', digits @ ..] => {
+            let magnitude = number::decimal(digits, i32::MIN.unsigned_abs().into())?;
+            i32::try_from(-i64::try_from(magnitude).ok()?).ok()
+        }
+        digits => i32::try_from(number::decimal(digits, i32::MAX.unsigned_abs().into())?).ok(),
+    }
+}
+
+/// A key and its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
+/// Reads `key=value` lines up to the empty one.
+struct Lines<'r, R> {
+    reader: &'r mut R,
+    line: Zeroizing<Vec<u8>>,
+}
+
+impl<'r, R: BufRead> Lines<'r, R> {
+    fn new(reader: &'r mut R) -> Self {
+        Self {
+            reader,
+            line: Zeroizing::new(Vec::with_capacity(256)),
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Pair<'_>>, ReplyError> {
+        self.line.clear();
+        let limit = LINE_LIMIT as u64 + 1;
+        Read::take(&mut *self.reader, limit).read_until(b'\n', &mut self.line)?;
+        let Some((b'\n', line)) = self.line.split_last() else {
+            return Err(ReplyError::Protocol);
+        };
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let equals = line
+            .iter()
+            .position(|&byte| byte == b'=')
+            .ok_or(ReplyError::Protocol)?;
+        Ok(Some((&line[..equals], &line[equals + 1..])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "c53201039adba14be71f886da1d8dbe9eebded08cb111b75340078999aa9f038";
+
+    fn set_reply(text: &str) -> Result<(), String> {
+        set(&mut text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    fn get_reply(text: &str) -> Result<Device, String> {
+        get(&mut text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_sign_of_an_errno_in_a_set_reply() {
+        assert_eq!(set_reply("errno=0\n\n"), Ok(()));
+        let told = |text: &str| set_reply(text).unwrap_err();
+        assert!(told("errno=-22\n\n").starts_with("Invalid argument"));
+        assert!(told("errno=-98\n\n").starts_with("Address already in use"));
+        assert_eq!(told("errno=22\n\n"), "Unknown error -22");
+    }
+
+    #[test]
+    fn of_several_the_last_counts_and_other_keys_do_not() {
+        assert_eq!(set_reply("errno=-22\nfoo=1\nerrno=0\n\n"), Ok(()));
+    }
+
+    #[test]
+    fn a_broken_set_reply() {
+        for bad in [
+            "",
+            "\n",
+            "errno=\n\n",
+            "errno=x\n\n",
+            "errno=+1\n\n",
+            "errno=2147483648\n\n",
+            "errno=-2147483649\n\n",
+            "errno=0\n",
+            "errno=0",
+            "errno=0\nfoo\n\n",
+            "errno=0x1\n\n",
+        ] {
+            assert_eq!(set_reply(bad), Err("Protocol error".to_owned()), "{bad:?}");
+        }
+        assert!(matches!(
+            set(&mut &b"errno=-2147483648\n\n"[..]),
+            Err(ReplyError::Device(i32::MIN))
+        ));
+    }
+
+    #[test]
+    fn a_get_reply_has_positive_errors() {
+        assert_eq!(get_reply("errno=0\n\n"), Ok(Device::default()));
+        assert!(
+            get_reply("errno=13\n\n")
+                .unwrap_err()
+                .starts_with("Permission denied")
+        );
+        assert_eq!(get_reply("errno=-13\n\n"), Err("Protocol error".to_owned()));
+    }
+
+    #[test]
+    fn keys_unknown_or_out_of_place_mean_nothing() {
+        let device = get_reply(&format!(
+            "allowed_ip=x\nfoo=bar\nlisten_port=5\npublic_key={HEX}\nlisten_port=x\nfwmark=9\nerrno=0\n\n"
+        ))
+        .unwrap();
+        assert_eq!(
+            (device.listen_port, device.fwmark, device.peers.len()),
+            (5, 0, 1)
+        );
+    }
+
+    #[test]
+    fn a_broken_get_reply() {
+        for bad in [
+            "",
+            "\n",
+            "foo\nerrno=0\n\n",
+            "private_key=zz\nerrno=0\n\n",
+            "listen_port=65536\nerrno=0\n\n",
+            "fwmark=0x1\nerrno=0\n\n",
+            "errno=0\n",
+            "listen_port=1\n\n",
+        ] {
+            assert_eq!(get_reply(bad), Err("Protocol error".to_owned()), "{bad:?}");
+        }
+        for bad in [
+            "allowed_ip=1.2.3.4",
+            "allowed_ip=1.2.3.4/33",
+            "endpoint=x",
+            "rx_bytes=-1",
+            "persistent_keepalive_interval=65536",
+            "preshared_key=0",
+            "last_handshake_time_sec=9223372036854775808",
+        ] {
+            let reply = get_reply(&format!("public_key={HEX}\n{bad}\nerrno=0\n\n"));
+            assert_eq!(reply, Err("Protocol error".to_owned()), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_cannot_be_made_out() {
+        let reply = get_reply(&format!("public_key={HEX}\nendpoint=nohost:5\nerrno=0\n\n"));
+        assert_eq!(reply, Err("Unknown error -101".to_owned()));
+    }
+
+    #[test]
+    fn hex_of_any_case_and_a_handshake_in_two_lines() {
+        let device = get_reply(&format!(
+            "public_key={}\nlast_handshake_time_sec=7\nlast_handshake_time_nsec=8\nerrno=0\n\n",
+            HEX.to_uppercase()
+        ))
+        .unwrap();
+        assert_eq!(device.peers[0].public_key.to_hex().as_str(), HEX);
+        assert_eq!(device.peers[0].last_handshake, Some(Duration::new(7, 8)));
+    }
+
+    #[test]
+    fn a_line_without_end_is_no_reply() {
+        let long = format!("foo={}\nerrno=0\n\n", "x".repeat(LINE_LIMIT + 1));
+        assert_eq!(get_reply(&long), Err("Protocol error".to_owned()));
+    }
+}
