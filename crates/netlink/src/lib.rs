@@ -1,4 +1,4 @@
-//! Links, addresses, routes and namespaces of Linux, over rtnetlink(7) and the namespace system calls.
+//! Links, addresses, routes, rules and namespaces of Linux, over rtnetlink(7) and the namespace system calls.
 //!
 //! [`Netlink`] is a blocking client: one socket, one request at a time, every error naming the object it was about.
 //! It speaks for the network namespace in which it was opened, from whichever thread it is used later.
@@ -18,6 +18,7 @@ mod namespace;
 mod prefix;
 mod process_namespace;
 mod route;
+mod rule;
 mod socket;
 mod tap;
 pub mod user_namespace;
@@ -30,5 +31,6 @@ pub use namespace::Namespace;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use process_namespace::ProcessNamespace;
 pub use route::{MAIN_TABLE, Route, RouteFilter};
+pub use rule::{IpFamily, Rule};
 pub use socket::Netlink;
 pub use tap::Tap;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use hushwire_netlink::{
-    DuplicateDetection, Error, MountNamespace, Namespace, Netlink, Prefix, ProcessNamespace, Route,
-    RouteFilter, Tap, mount,
+    DuplicateDetection, Error, IpFamily, MountNamespace, Namespace, Netlink, Prefix,
+    ProcessNamespace, Route, RouteFilter, Rule, Tap, mount,
 };
 
 /// Runs a test in a fresh network namespace with its loopback interface up.
@@ -299,6 +299,48 @@ fn a_second_route_is_refused_and_a_replacement_is_not() {
 }
 
 #[test]
+fn rules_of_both_families_come_and_go() {
+    in_fresh_namespace(|netlink| {
+        let rules = [
+            Rule::ask(IpFamily::V4, 51820)
+                .unless_mark(51820)
+                .priority(100),
+            Rule::ask(IpFamily::V4, 254)
+                .suppress_prefix_length(0)
+                .priority(99),
+            Rule::ask(IpFamily::V4, 70_000)
+                .source(prefix("10.1.0.0/16"))
+                .mark(7)
+                .priority(5),
+            Rule::ask(IpFamily::V6, 51820)
+                .unless_mark(51820)
+                .priority(100),
+            Rule::ask(IpFamily::V6, 200)
+                .source(prefix("fd00::/8"))
+                .priority(4),
+        ];
+        for rule in &rules {
+            netlink.add_rule(rule).unwrap();
+            assert!(netlink.rules(rule.family).unwrap().contains(rule), "{rule}");
+            assert!(
+                netlink.add_rule(rule).unwrap_err().is_already_there(),
+                "{rule}"
+            );
+        }
+        for rule in &rules {
+            netlink.delete_rule(rule).unwrap();
+            let error = netlink.delete_rule(rule).unwrap_err();
+            assert!(error.is_missing(), "{error}");
+        }
+        let left = netlink.rules(IpFamily::V4).unwrap();
+        assert_eq!(
+            left.iter().map(|rule| rule.table).collect::<Vec<_>>(),
+            [255, 254, 253]
+        );
+    });
+}
+
+#[test]
 fn an_error_carries_the_kernels_own_sentence() {
     in_fresh_namespace(|netlink| {
         let (a, _) = pair(netlink);
@@ -410,4 +452,9 @@ fn a_process_namespace_dies_with_its_first_process() {
     drop(first.stdin.take());
     assert!(!second.wait().unwrap().success());
     first.wait().unwrap();
+}
+
+#[test]
+fn connections_are_forgotten_in_this_namespace_only() {
+    in_fresh_namespace(|_| hushwire_netlink::conntrack::flush().unwrap());
 }
