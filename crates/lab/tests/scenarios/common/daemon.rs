@@ -1,0 +1,41 @@
+//! The daemon under test.
+
+use std::env;
+
+use hushwire_lab::{Host, Implementation};
+
+/// The daemon that the scenarios run.
+pub(crate) fn implementation() -> Implementation {
+    let Ok(name) = env::var("HUSHWIRE_TEST_IMPLEMENTATION") else {
+        return Implementation::Hushwired;
+    };
+    let known = Implementation::ALL
+        .into_iter()
+        .find(|known| known.name() == name);
+    known.unwrap_or_else(|| panic!("HUSHWIRE_TEST_IMPLEMENTATION: there is no `{name}`"))
+}
+
+/// Starts the daemon as wg-quick and the network test scripts do: by `daemon NAME`, which puts itself into the
+/// background and returns once the device and its control socket are usable. It ends with the lab.
+#[track_caller]
+pub(crate) fn start(host: &Host, interface: &str) {
+    let implementation = implementation();
+    let binary = implementation.binary().unwrap();
+    let mut command = host.command(&[binary.as_os_str()]);
+    if matches!(
+        implementation,
+        Implementation::Boringtun | Implementation::Gotatun
+    ) {
+        command.arg("--disable-drop-privileges");
+    }
+    command.arg(interface);
+    host.spawn(command)
+        .and_then(|process| process.finish(super::SOON))
+        .unwrap();
+    if implementation != Implementation::Hushwired {
+        // wireguard-go's background process still looks its device up by name, so it must not be moved away yet.
+        super::eventually("the daemon to answer", || {
+            host.uapi(interface, "get=1\n\n").is_ok()
+        });
+    }
+}

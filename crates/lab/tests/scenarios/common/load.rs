@@ -1,0 +1,145 @@
+//! Traffic through a tunnel.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use hushwire_lab::Host;
+use serde_json::Value;
+
+use super::shell::Shell;
+use super::topology::World;
+use super::{SOON, eventually};
+
+/// A limit for transfers that a slow daemon still keeps.
+const TRANSFER_LIMIT: Duration = Duration::from_secs(180);
+
+/// Lets only one test at a time load the machine, so that the tests beside it are slowed, not starved.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static FLOOR: Mutex<()> = Mutex::new(());
+    FLOOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One ping that must be answered.
+#[track_caller]
+pub(crate) fn ping(host: &Host, address: &str) {
+    host.sh(&format!("ping -n -c 1 -W 10 {address}"));
+}
+
+/// A flood of pings, all of which must be answered but the last: ping does not wait for that one for longer than two of
+/// the round trips it has seen, so on a busy machine it may not see it.
+#[track_caller]
+pub(crate) fn flood_ping(host: &Host, count: u32, address: &str) {
+    let text = host.sh(&format!("ping -n -f -c {count} -W 10 {address}"));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let received = words
+        .windows(2)
+        .find(|pair| pair[1].starts_with("received"));
+    let received: u32 = received
+        .and_then(|pair| pair[0].parse().ok())
+        .unwrap_or_default();
+    assert!(received + 1 >= count, "{text}");
+}
+
+/// Pings both ways, a TCP transfer and a UDP flood, each over IPv4 and IPv6.
+#[track_caller]
+pub(crate) fn every_kind_of_traffic(world: &World) {
+    let World { one, two, .. } = world;
+    for family in ["192.168.241.", "fd00::"] {
+        flood_ping(two, 10, &format!("{family}1"));
+        flood_ping(one, 10, &format!("{family}2"));
+    }
+    tcp(one, two, "192.168.241.2", "256M", 1);
+    tcp(two, one, "fd00::1", "256M", 1);
+    udp(two, one, "192.168.241.1", "256M");
+    udp(one, two, "fd00::2", "256M");
+}
+
+/// A TCP transfer of so many bytes in all, over one flow or several.
+#[track_caller]
+pub(crate) fn tcp(client: &Host, server: &Host, address: &str, bytes: &str, flows: u32) {
+    let report = iperf(
+        client,
+        server,
+        address,
+        &["-n", bytes, "-P", &flows.to_string()],
+    );
+    let [sent, received] = ["/end/sum_sent/bytes", "/end/sum_received/bytes"].map(|path| {
+        report
+            .pointer(path)
+            .and_then(Value::as_u64)
+            .unwrap_or_default()
+    });
+    // The figures are taken when the sender stops, so what is in buffers and on its way then is the difference.
+    assert!(
+        sent > 0 && received > sent / 2,
+        "{sent} sent, {received} received"
+    );
+}
+
+/// A UDP flood as fast as the sender can, of which something must arrive.
+#[track_caller]
+pub(crate) fn udp(client: &Host, server: &Host, address: &str, bytes: &str) {
+    let report = iperf(client, server, address, &["-u", "-b", "0", "-n", bytes]);
+    let [sent, lost] = ["/end/sum/packets", "/end/sum/lost_packets"].map(|path| {
+        report
+            .pointer(path)
+            .and_then(Value::as_u64)
+            .unwrap_or_default()
+    });
+    assert!(sent > lost, "{sent} sent, {lost} lost");
+}
+
+fn iperf(client: &Host, server: &Host, address: &str, options: &[&str]) -> Value {
+    let serve = server.command(&["iperf3", "-s", "-1", "-J", "-B", address]);
+    let listener = server.spawn(serve).unwrap();
+    eventually("iperf3 to listen", || {
+        !server.sh("ss -Hltn sport = 5201").is_empty()
+    });
+    let mut words = vec!["iperf3", "-J", "-Z", "-c", address];
+    words.extend_from_slice(options);
+    let output = client.output_within(TRANSFER_LIMIT, &words).unwrap();
+    listener.finish(SOON).unwrap();
+    serde_json::from_str(&output.stdout).unwrap()
+}
+
+/// Sends bytes that follow no pattern by TCP and compares what arrives: whatever splits and joins packets on the way
+/// must leave the stream as it was.
+#[track_caller]
+pub(crate) fn bytes_arrive_unchanged(client: &Host, server: &Host, address: IpAddr, length: usize) {
+    let place = SocketAddr::new(address, 7000);
+    let listener = server.run(|| TcpListener::bind(place)).unwrap();
+    let sent = noise(length);
+    let received = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut stream = client.run(|| TcpStream::connect(place)).unwrap();
+            stream.set_write_timeout(Some(SOON)).unwrap();
+            stream.write_all(&sent).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+        });
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let mut received = Vec::with_capacity(length);
+        stream.read_to_end(&mut received).unwrap();
+        received
+    });
+    assert_eq!(received.len(), sent.len());
+    let difference = sent.iter().zip(&received).position(|(a, b)| a != b);
+    assert_eq!(difference, None, "the first byte that differs");
+}
+
+/// Bytes of a xorshift generator (Marsaglia 2003), the same each time.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}

@@ -1,0 +1,23 @@
+//! Whole tunnels in the laboratory: what WireGuard's own network test scripts check, told as tests of ours, and tunnels
+//! between hushwired and daemons of other makes. Needs root and the tools that `cargo xtask install-peers` installs.
+//!
+//! `HUSHWIRE_TEST_IMPLEMENTATION` (`hushwired`, `wireguard-go`, `boringtun`, `gotatun`) names the daemon that the
+//! scenarios run; without it that is hushwired. A scenario that passes with another make is a sound scenario.
+
+mod common;
+
+mod allowed_ips;
+mod counters;
+mod interop;
+mod keys;
+mod life_cycle;
+mod nat;
+mod nested;
+mod policy_routing;
+mod refusals;
+mod rekey;
+mod roaming;
+mod source_address;
+mod traffic;
+mod volume;
+mod wg_quick;
