@@ -49,16 +49,7 @@ impl Sum {
     #[must_use]
     pub fn bytes(self, bytes: &[u8]) -> Self {
         let (blocks, tail) = bytes.as_chunks::<BLOCK>();
-        let mut lanes = [0u64; LANES];
-        // 2^32 blocks would fit before a lane could overflow.
-        for block in blocks {
-            let (words, _) = block.as_chunks::<4>();
-            for (lane, word) in lanes.iter_mut().zip(words) {
-                *lane += u64::from(u32::from_ne_bytes(*word));
-            }
-        }
-        let wide = lanes.iter().fold(self, |sum, lane| sum.add(*lane));
-        wide.tail(tail)
+        self.add(sum_blocks(blocks)).tail(tail)
     }
 
     fn tail(self, bytes: &[u8]) -> Self {
@@ -127,6 +118,20 @@ impl Sum {
         // The first of the last two leaves at most 17 bits, so the second leaves 16.
         sum as u16
     }
+}
+
+/// The wide loop, kept out of its callers, in whose midst it may not become vector code.
+#[inline(never)]
+fn sum_blocks(blocks: &[[u8; BLOCK]]) -> u64 {
+    let mut lanes = [0u64; LANES];
+    // A slice would have to be 16 GiB long for the lanes, or their sum, to overflow.
+    for block in blocks {
+        let (words, _) = block.as_chunks::<4>();
+        for (lane, word) in lanes.iter_mut().zip(words) {
+            *lane += u64::from(u32::from_ne_bytes(*word));
+        }
+    }
+    lanes.iter().sum()
 }
 
 /// The checksum of data in which one 16-bit word changed from `old` to `new`, given the

@@ -9,8 +9,8 @@
 use super::{
     SegmentationKind, Sum,
     headers::{
-        IPV4_HEADER, IPV6_HEADER, TCP, Transport, UDP, UDP_HEADER, Version, at, field, number,
-        tcp_flag, tcp_header_len,
+        IPV4_HEADER, IPV6_HEADER, TCP, TCP_HEADER, Transport, UDP, UDP_HEADER, Version, at, field,
+        number, tcp_flag, tcp_header_len,
     },
 };
 
@@ -113,49 +113,54 @@ impl<'a> Member<'a> {
         }
         let same_network = match self.version {
             Version::V4 => self.same_ipv4(first, count),
-            Version::V6 => {
-                const BEFORE_LENGTH: usize = at::IPV6_PAYLOAD_LENGTH;
-                same(self.packet, first.packet, 0, BEFORE_LENGTH)
-                    && same(self.packet, first.packet, BEFORE_LENGTH + 2, IPV6_HEADER)
-            }
+            Version::V6 => self.same_ipv6(first),
         };
         same_network
             && match self.transport {
                 Transport::Tcp => self.same_tcp(first, count * size),
-                Transport::Udp => {
-                    let ports = self.transport_at;
-                    same(self.packet, first.packet, ports, ports + at::UDP_LENGTH)
-                }
+                Transport::Udp => self.same::<4>(first, self.transport_at),
             }
     }
 
     fn same_ipv4(&self, first: &Self, count: usize) -> bool {
-        let same = |from, to| same(self.packet, first.packet, from, to);
         let [flags] = field(self.packet, at::IPV4_FRAGMENT).unwrap_or_default();
         let next_id = self.id == first.id.wrapping_add(count as u16);
         // Version, header length, traffic class; then flags, time to live, protocol; then the
         // addresses. In between are length, identification and checksum.
-        same(0, at::IPV4_TOTAL_LENGTH)
-            && same(at::IPV4_FRAGMENT, at::IPV4_CHECKSUM)
-            && same(at::IPV4_ADDRESSES, IPV4_HEADER)
+        self.same::<2>(first, 0)
+            && self.same::<4>(first, at::IPV4_FRAGMENT)
+            && self.same::<8>(first, at::IPV4_ADDRESSES)
             && (next_id || flags & IPV4_DONT_FRAGMENT != 0)
+    }
+
+    fn same_ipv6(&self, first: &Self) -> bool {
+        // Version, traffic class, flow label; then, after the length, all the rest.
+        self.same::<4>(first, 0)
+            && self.same::<2>(first, at::IPV6_NEXT_HEADER)
+            && self.same::<32>(first, at::IPV6_ADDRESSES)
     }
 
     fn same_tcp(&self, first: &Self, offset: usize) -> bool {
         let base = self.transport_at;
-        let same = |from, to| same(self.packet, first.packet, base + from, base + to);
         let flags = |member: &Self| {
             let [flags] = field(member.packet, base + at::TCP_FLAGS).unwrap_or_default();
             flags & !tcp_flag::PSH
         };
-        // Ports; then acknowledgement, data offset and reserved bits; then the window; then the
-        // urgent pointer and all options, timestamps included.
+        let options = base + TCP_HEADER..self.payload_at;
+        // Ports; acknowledgement, then data offset and reserved bits; window; urgent pointer.
         self.sequence == first.sequence.wrapping_add(offset as u32)
-            && same(0, at::TCP_SEQUENCE)
-            && same(at::TCP_SEQUENCE + 4, at::TCP_FLAGS)
+            && self.same::<4>(first, base)
+            && self.same::<5>(first, base + at::TCP_ACKNOWLEDGEMENT)
             && flags(self) == flags(first)
-            && same(at::TCP_FLAGS + 1, at::TCP_CHECKSUM)
-            && same(at::TCP_CHECKSUM + 2, self.payload_at - base)
+            && self.same::<2>(first, base + at::TCP_WINDOW)
+            && self.same::<2>(first, base + at::TCP_URGENT)
+            && self.packet.get(options.clone()) == first.packet.get(options)
+    }
+
+    /// Whether `N` bytes from `at` are the same in both. (In one load and comparison, where a
+    /// slice would take a call.)
+    fn same<const N: usize>(&self, first: &Self, at: usize) -> bool {
+        field::<N>(self.packet, at) == field::<N>(first.packet, at)
     }
 }
 
@@ -186,11 +191,4 @@ fn check_udp(datagram: &[u8]) -> Option<()> {
     let whole = usize::from(number(datagram, at::UDP_LENGTH)?) == datagram.len();
     let summed = number(datagram, at::UDP_CHECKSUM)? != 0;
     (whole && summed).then_some(())
-}
-
-fn same(a: &[u8], b: &[u8], from: usize, to: usize) -> bool {
-    match (a.get(from..to), b.get(from..to)) {
-        (Some(a), Some(b)) => a == b,
-        _ => false,
-    }
 }

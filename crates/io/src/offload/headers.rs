@@ -38,9 +38,12 @@ pub(super) mod at {
     pub(in crate::offload) const IPV6_NEXT_HEADER: usize = 6;
     pub(in crate::offload) const IPV6_ADDRESSES: usize = 8;
     pub(in crate::offload) const TCP_SEQUENCE: usize = 4;
+    pub(in crate::offload) const TCP_ACKNOWLEDGEMENT: usize = 8;
     pub(in crate::offload) const TCP_DATA_OFFSET: usize = 12;
     pub(in crate::offload) const TCP_FLAGS: usize = 13;
+    pub(in crate::offload) const TCP_WINDOW: usize = 14;
     pub(in crate::offload) const TCP_CHECKSUM: usize = 16;
+    pub(in crate::offload) const TCP_URGENT: usize = 18;
     pub(in crate::offload) const UDP_LENGTH: usize = 4;
     pub(in crate::offload) const UDP_CHECKSUM: usize = 6;
 }

@@ -7,8 +7,7 @@ use std::{
 };
 
 use super::{
-    MAX_PACKET, Offload, Offloads, Outgoing, PartialChecksum, Segmentation, SegmentationKind,
-    State, Sum,
+    Offload, Offloads, Outgoing, PartialChecksum, Segmentation, SegmentationKind, State, Sum,
     flow::Member,
     headers::{Transport, Version, at, field, put, tcp_flag},
 };
@@ -16,6 +15,10 @@ use crate::tun::{TunQueue, is_gone};
 
 /// The most packets that are joined into one.
 const MAX_PACKETS: usize = 64;
+
+/// The longest super-packet that is made, in bytes: what the length fields of both versions of
+/// IP can express.
+const MAX_MERGED: usize = 65_535;
 
 /// The most slices that are handed to [`TunQueue::write`] at once: a header and the payload of
 /// each packet.
@@ -124,7 +127,7 @@ fn followers(first: &Member<'_>, buffer: &[u8], candidates: &[Range<usize>]) -> 
             break;
         };
         len += member.payload().len();
-        if len > MAX_PACKET || !member.continues(first, count + 1) {
+        if len > MAX_MERGED || !member.continues(first, count + 1) {
             break;
         }
         count += 1;
@@ -235,7 +238,7 @@ const fn refuses_offload(errno: i32) -> bool {
 }
 
 fn outgoing(first: &Member<'_>) -> Outgoing {
-    // Both fit: headers are at most MAX_HEADER bytes long, packets at most MAX_PACKET.
+    // Both fit: headers are at most MAX_HEADER bytes long, packets at most MAX_MERGED.
     Outgoing {
         segmentation: Some(Segmentation {
             kind: first.kind,

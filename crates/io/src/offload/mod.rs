@@ -26,10 +26,11 @@ pub use split::{Malformed, Splitter};
 pub use status::{Offload, OffloadSet, Offloads, State};
 pub use virtio::{HeaderError, VirtioHeader};
 
-/// The largest IP packet that a TUN device hands out or accepts, super-packets included, in
-/// bytes. A buffer handed to [`crate::tun::TunQueue::read`] should be this long: the kernel
-/// cuts off silently what does not fit.
-pub const MAX_PACKET: usize = 65_535;
+/// The largest IP packet that a TUN device hands out, in bytes: an IPv6 header and as much
+/// after it as its length field can count. A buffer handed to
+/// [`crate::tun::TunQueue::read`] should be this long: the kernel cuts off silently what does
+/// not fit.
+pub const MAX_PACKET: usize = 40 + 65_535;
 
 /// What a super-packet is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use super::{
     PartialChecksum, Received, Segmentation, Sum,
-    headers::{Layout, Transport, Version, at, field, number, put, tcp_flag},
+    headers::{IPV6_HEADER, Layout, Transport, Version, at, field, number, put, tcp_flag},
 };
 
 pub use super::headers::Malformed;
@@ -201,18 +201,19 @@ impl Cut {
     }
 
     fn write_network(&self, header: &mut [u8], index: usize, transport_len: usize) {
-        // A segment is never longer than the super-packet, whose length fits 16 bits.
-        let total = (header.len() + transport_len) as u16;
+        // A segment is no longer than the super-packet, whose length fits its field.
+        let total = header.len() + transport_len;
         match self.layout.version {
             Version::V4 => {
                 let id = self.id.wrapping_add(index as u16);
+                let total = total as u16;
                 let sum = self.network.word(total).word(id);
                 put(header, at::IPV4_TOTAL_LENGTH, total.to_be_bytes());
                 put(header, at::IPV4_ID, id.to_be_bytes());
                 put(header, at::IPV4_CHECKSUM, sum.finish());
             }
             Version::V6 => {
-                let payload = total.saturating_sub(super::headers::IPV6_HEADER as u16);
+                let payload = total.saturating_sub(IPV6_HEADER) as u16;
                 put(header, at::IPV6_PAYLOAD_LENGTH, payload.to_be_bytes());
             }
         }

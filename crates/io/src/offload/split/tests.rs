@@ -88,6 +88,19 @@ fn the_identification_wraps() {
 }
 
 #[test]
+fn the_longest_packet_of_all_is_cut_and_left_whole() {
+    let whole = Recipe::udp6(65_527);
+    let packet = whole.build_partial();
+    assert_eq!(packet.len(), super::super::MAX_PACKET);
+    for size in [None, Some(65_527)] {
+        assert_eq!(split(&packet, &whole.received(0, size)), [whole.build()]);
+    }
+    let segments = split(&packet, &whole.received(0, Some(60_000)));
+    assert_eq!(segments.len(), 2);
+    assert!(segments.iter().all(|segment| is_right(&whole, segment)));
+}
+
+#[test]
 fn a_single_packet_gets_its_checksum() {
     for recipe in [Recipe::tcp4(501), Recipe::udp6(501)] {
         let packet = recipe.build_partial();
