@@ -120,10 +120,13 @@ impl<C: Crypto> Tables<C> {
 
 const SHARDS: usize = 256;
 
+/// Sessions with their local index, in its order.
+type Shard<C> = Vec<(u32, Session<C>)>;
+
 /// Sessions by local index, in shards that are replaced as a whole: a handshake copies the few
 /// entries of one shard, not the table. Indices are random, so the shards fill evenly.
 pub(crate) struct Indices<C: Crypto> {
-    shards: Vec<Snapshot<Vec<(u32, Session<C>)>>>,
+    shards: Vec<Snapshot<Shard<C>>>,
     writer: Mutex<()>,
 }
 
@@ -161,7 +164,7 @@ impl<C: Crypto> Indices<C> {
         });
     }
 
-    fn change(&self, index: u32, change: impl FnOnce(&mut Vec<(u32, Session<C>)>)) {
+    fn change(&self, index: u32, change: impl FnOnce(&mut Shard<C>)) {
         let Some(shard) = self.shard(index) else {
             return;
         };
@@ -171,7 +174,7 @@ impl<C: Crypto> Indices<C> {
         shard.store((!entries.is_empty()).then(|| Arc::new(entries)));
     }
 
-    fn shard(&self, index: u32) -> Option<&Snapshot<Vec<(u32, Session<C>)>>> {
+    fn shard(&self, index: u32) -> Option<&Snapshot<Shard<C>>> {
         self.shards.get(index as usize % SHARDS)
     }
 }

@@ -58,10 +58,9 @@ impl<C: Crypto> Device<C> {
             .identity
             .as_ref()
             .map(|identity| *identity.public_key())
+            && let Some(id) = self.peer(&own)
         {
-            if let Some(id) = self.peer(&own) {
-                self.remove_peer(id);
-            }
+            self.remove_peer(id);
         }
         self.cookies.set_identity(self.identity.as_ref());
         let ids = self.peer_ids();
@@ -224,10 +223,10 @@ impl<C: Crypto> Device<C> {
             sequence,
         };
         self.routes_changed = true;
-        if let Some(old) = self.routes.insert(prefix, route) {
-            if let Some(owner) = self.peers.get_mut(&old.peer.id()) {
-                owner.allowed_ips.remove(&old.sequence);
-            }
+        if let Some(old) = self.routes.insert(prefix, route)
+            && let Some(owner) = self.peers.get_mut(&old.peer.id())
+        {
+            owner.allowed_ips.remove(&old.sequence);
         }
     }
 
