@@ -11,6 +11,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The kernel refused to build a part of the world.
     Netlink(hushwire_netlink::Error),
+    /// The kernel refused a change of a host's network.
+    OnHost {
+        /// The host's name.
+        host: String,
+        /// What was refused and why.
+        source: hushwire_netlink::Error,
+    },
     /// A system call or a file failed.
     System {
         /// What was tried, with the object's name.
@@ -99,6 +106,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Netlink(error) => error.fmt(f),
+            Self::OnHost { host, source } => write!(f, "{host}: {source}"),
             Self::System { operation, source } => write!(f, "{operation}: {source}"),
             Self::NotRoot => f.write_str("the laboratory makes network namespaces: run as root"),
             Self::MissingTools { tools, packages } => write!(
@@ -143,7 +151,7 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Netlink(error) => Some(error),
+            Self::Netlink(source) | Self::OnHost { source, .. } => Some(source),
             Self::System { source, .. } => Some(source),
             _ => None,
         }

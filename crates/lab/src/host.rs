@@ -151,13 +151,13 @@ impl Host {
         process.finish(DEFAULT_LIMIT)
     }
 
-    /// Sends one echo request and waits up to ten seconds for the answer: so long that a tunnel whose first handshake
-    /// message was lost has tried again.
+    /// Sends an echo request a second until one is answered, for 20 seconds at most: so long that a tunnel whose first
+    /// handshake message was lost has tried again. (Daemons of other makes lose a packet now and then as they start.)
     ///
     /// # Errors
-    /// When none comes.
+    /// When none is answered.
     pub fn ping(&self, address: &str) -> Result<Output> {
-        self.output(&["ping", "-n", "-c", "1", "-W", "10", address])
+        self.output(&["ping", "-n", "-c", "1", "-w", "20", address])
     }
 
     /// Sets an interface up.
@@ -165,9 +165,7 @@ impl Host {
     /// # Errors
     /// When there is no such interface.
     pub fn up(&self, interface: &str) -> Result<()> {
-        let mut netlink = self.netlink();
-        let index = netlink.index_of(interface)?;
-        Ok(netlink.set_up(index)?)
+        self.with_link(interface, Netlink::set_up)
     }
 
     /// Sets an interface down.
@@ -175,9 +173,7 @@ impl Host {
     /// # Errors
     /// When there is no such interface.
     pub fn down(&self, interface: &str) -> Result<()> {
-        let mut netlink = self.netlink();
-        let index = netlink.index_of(interface)?;
-        Ok(netlink.set_down(index)?)
+        self.with_link(interface, Netlink::set_down)
     }
 
     /// Deletes an interface.
@@ -185,9 +181,7 @@ impl Host {
     /// # Errors
     /// When there is no such interface.
     pub fn delete(&self, interface: &str) -> Result<()> {
-        let mut netlink = self.netlink();
-        let index = netlink.index_of(interface)?;
-        Ok(netlink.delete(index)?)
+        self.with_link(interface, Netlink::delete)
     }
 
     /// Sets the MTU of an interface in bytes.
@@ -195,9 +189,7 @@ impl Host {
     /// # Errors
     /// When there is no such interface, or it cannot do this size.
     pub fn mtu(&self, interface: &str, mtu: u32) -> Result<()> {
-        let mut netlink = self.netlink();
-        let index = netlink.index_of(interface)?;
-        Ok(netlink.set_mtu(index, mtu)?)
+        self.with_link(interface, |netlink, index| netlink.set_mtu(index, mtu))
     }
 
     /// Gives an interface an address, such as `10.0.0.1/24` or `fd00::1/64`, usable at once.
@@ -206,9 +198,9 @@ impl Host {
     /// When the text is no address, the interface is not there, or has the address already.
     pub fn address(&self, interface: &str, address: &str) -> Result<()> {
         let prefix = parse_prefix(address)?;
-        let mut netlink = self.netlink();
-        let index = netlink.index_of(interface)?;
-        Ok(netlink.add_address(index, prefix, DuplicateDetection::Skip)?)
+        self.with_link(interface, |netlink, index| {
+            netlink.add_address(index, prefix, DuplicateDetection::Skip)
+        })
     }
 
     /// Takes an address from an interface.
@@ -217,9 +209,9 @@ impl Host {
     /// When the interface is not there, or has no such address.
     pub fn delete_address(&self, interface: &str, address: &str) -> Result<()> {
         let prefix = parse_prefix(address)?;
-        let mut netlink = self.netlink();
-        let index = netlink.index_of(interface)?;
-        Ok(netlink.delete_address(index, prefix)?)
+        self.with_link(interface, |netlink, index| {
+            netlink.delete_address(index, prefix)
+        })
     }
 
     /// Adds a route through a next hop: `route_via("0.0.0.0/0", "10.0.0.254")`.
@@ -231,9 +223,10 @@ impl Host {
         let gateway: IpAddr = gateway
             .parse()
             .map_err(|_| Error::unexpected("route", format!("`{gateway}` is no address")))?;
-        Ok(self
+        let added = self
             .netlink()
-            .add_route(&Route::to(destination).via(gateway))?)
+            .add_route(&Route::to(destination).via(gateway));
+        added.map_err(|error| self.explain(error))
     }
 
     /// Adds a route out of an interface: `route_on("10.1.0.0/16", "wg1")`.
@@ -242,9 +235,28 @@ impl Host {
     /// When the text is no prefix, the interface is not there or down, or there is such a route.
     pub fn route_on(&self, destination: &str, interface: &str) -> Result<()> {
         let destination = parse_prefix(destination)?;
+        self.with_link(interface, |netlink, index| {
+            netlink.add_route(&Route::to(destination).on(index))
+        })
+    }
+
+    fn with_link<T>(
+        &self,
+        interface: &str,
+        change: impl FnOnce(&mut Netlink, u32) -> hushwire_netlink::Result<T>,
+    ) -> Result<T> {
         let mut netlink = self.netlink();
-        let index = netlink.index_of(interface)?;
-        Ok(netlink.add_route(&Route::to(destination).on(index))?)
+        let index = netlink.index_of(interface);
+        index
+            .and_then(|index| change(&mut netlink, index))
+            .map_err(|error| self.explain(error))
+    }
+
+    fn explain(&self, source: hushwire_netlink::Error) -> Error {
+        Error::OnHost {
+            host: self.name.clone(),
+            source,
+        }
     }
 
     /// Sets a kernel parameter of this host's network stack: `sysctl("net.ipv4.ip_forward", "1")`. An interface name

@@ -63,7 +63,8 @@ impl Drop for World {
 
 /// The namespace's first process, which does nothing but to read its input. It inherits orphans; as it ignores SIGCHLD,
 /// the kernel buries them when they die. (An env(1) without that option leaves them unburied, which does little harm.)
-const FIRST: &str = "ignoring='env --ignore-signal=CHLD'; $ignoring true 2>&1 && exec $ignoring cat; exec cat";
+const FIRST: &str =
+    "ignoring='env --ignore-signal=CHLD'; $ignoring true 2>&1 && exec $ignoring cat; exec cat";
 
 fn start_first() -> std::io::Result<Child> {
     Command::new("sh")

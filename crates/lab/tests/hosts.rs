@@ -181,23 +181,19 @@ fn a_panic_on_a_host_is_the_callers() {
 fn a_wrong_text_is_an_error_that_shows_it() {
     let lab = Lab::new().unwrap();
     let host = lab.host("alice").unwrap();
-    assert!(
-        host.address("lo", "10.0.0.300/8")
-            .unwrap_err()
-            .to_string()
-            .contains("10.0.0.300/8")
+    let shows = |outcome: hushwire_lab::Result<()>, text: &str| {
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    };
+    shows(host.address("lo", "10.0.0.300/8"), "10.0.0.300/8");
+    shows(host.route_via("0.0.0.0/0", "here"), "`here`");
+    shows(host.sysctl("kernel.hostname", "x"), "kernel.hostname");
+    shows(
+        host.up("eth9"),
+        "alice: look up interface eth9: No such device",
     );
-    assert!(
-        host.route_via("0.0.0.0/0", "here")
-            .unwrap_err()
-            .to_string()
-            .contains("`here`")
-    );
-    assert!(host.up("eth9").unwrap_err().to_string().contains("eth9"));
-    assert!(
-        host.sysctl("kernel.hostname", "x")
-            .unwrap_err()
-            .to_string()
-            .contains("kernel.hostname")
+    shows(
+        host.route_via("0.0.0.0/0", "10.9.9.9"),
+        "alice: add route 0.0.0.0/0 via 10.9.9.9: ",
     );
 }

@@ -17,8 +17,10 @@ const NOBODY: &str = "65534";
 
 fn main() {
     if rustix::process::geteuid().is_root() {
+        println!("running 1 test");
         become_ordinary_user();
-        println!("test an_ordinary_user_has_a_lab ... ok");
+        println!("test an_ordinary_user_has_a_lab ... ok\n");
+        println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
     } else {
         as_ordinary_user();
     }
