@@ -28,9 +28,6 @@ pub const REKEY_ON_RECEIVE_AFTER: Duration = Duration::from_secs(
 );
 /// Idle time after which all key material of a peer is zeroed.
 pub const ZERO_KEYS_AFTER: Duration = Duration::from_secs(3 * REJECT_AFTER_TIME.as_secs());
-/// Initiations sent again for one handshake: [`REKEY_ATTEMPT_TIME`] over [`REKEY_TIMEOUT`].
-pub const HANDSHAKE_ATTEMPTS_MAX: u32 =
-    (REKEY_ATTEMPT_TIME.as_secs() / REKEY_TIMEOUT.as_secs()) as u32;
 /// Packets that wait for a handshake, per peer; the oldest is dropped for a new one.
 pub const STAGED_PACKETS_MAX: usize = 128;
 /// How long a device stays under load after its handshake queue was last an eighth full.

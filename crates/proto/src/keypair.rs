@@ -166,23 +166,22 @@ impl<C: Crypto> Keypair<C> {
             && self.counter.load(Ordering::Relaxed) < REJECT_AFTER_MESSAGES
     }
 
-    /// After sending: whether the peer wants a new handshake (the paper, section 6.2).
-    pub(crate) fn wants_rekey_after_send(&self, now: Instant) -> bool {
-        let due = self.counter.load(Ordering::Relaxed) > REKEY_AFTER_MESSAGES
-            || self.role == Role::Initiator && self.age(now) >= REKEY_AFTER_TIME;
-        due && self.ask_for_rekey(now)
+    /// Whether who sends with this keypair wants a new one (the paper, section 6.2). Only the
+    /// initiator goes by age, so that the two sides do not initiate at the same moment.
+    pub(crate) fn wants_rekey(&self, now: Instant) -> bool {
+        self.counter.load(Ordering::Relaxed) > REKEY_AFTER_MESSAGES
+            || self.role == Role::Initiator && self.age(now) >= REKEY_AFTER_TIME
     }
 
-    /// After receiving: whether the keypair will expire before a silent peer could tell us so.
-    pub(crate) fn wants_rekey_after_receive(&self, now: Instant) -> bool {
-        self.role == Role::Initiator
-            && self.age(now) >= REKEY_ON_RECEIVE_AFTER
-            && self.ask_for_rekey(now)
+    /// Whether who only receives with this keypair wants a new one: it will expire before the
+    /// silence of its sender would be noticed.
+    pub(crate) fn wants_rekey_on_receive(&self, now: Instant) -> bool {
+        self.role == Role::Initiator && self.age(now) >= REKEY_ON_RECEIVE_AFTER
     }
 
     /// Lets one request a second through, so that a busy data path does not flood the control
     /// thread while the handshake is on its way.
-    fn ask_for_rekey(&self, now: Instant) -> bool {
+    pub(crate) fn ask_for_rekey(&self, now: Instant) -> bool {
         let recently = self
             .rekey_asked
             .load()

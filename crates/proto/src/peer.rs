@@ -46,6 +46,7 @@ pub struct Peer<C: Crypto> {
     marked: AtomicBool,
     completed: AtomicBool,
     rekey_wanted: AtomicBool,
+    send_wanted: AtomicBool,
 }
 
 /// A run of counters to seal with.
@@ -71,6 +72,7 @@ impl<C: Crypto> Peer<C> {
             marked: AtomicBool::new(false),
             completed: AtomicBool::new(false),
             rekey_wanted: AtomicBool::new(false),
+            send_wanted: AtomicBool::new(false),
         }
     }
 
@@ -118,13 +120,14 @@ impl<C: Crypto> Peer<C> {
     pub fn sent_data(&self, now: Instant, keypair: &Keypair<C>, bytes: u64) -> bool {
         self.sent(now, bytes);
         let deadline = self.activity.data_sent(now);
-        self.activity.is_before_armed(deadline) | self.want(keypair.wants_rekey_after_send(now))
+        let rekey = keypair.wants_rekey(now) && self.ask_for_rekey(now, keypair);
+        self.activity.is_before_armed(deadline) || rekey
     }
 
-    /// Notes that a keepalive was sent. Returns whether the keypair has aged.
+    /// Notes that a keepalive was sent. Returns whether the peer now needs service.
     pub(crate) fn sent_keepalive(&self, now: Instant, keypair: &Keypair<C>, bytes: u64) -> bool {
         self.sent(now, bytes);
-        self.want(keypair.wants_rekey_after_send(now))
+        keypair.wants_rekey(now) && self.ask_for_rekey(now, keypair)
     }
 
     /// Notes that a run of packets of `keypair` arrived over `path` and was authentic, `bytes` of
@@ -146,23 +149,32 @@ impl<C: Crypto> Peer<C> {
             let deadline = self.activity.data_received(now);
             service |= self.activity.is_before_armed(deadline);
         }
-        service | self.want(keypair.wants_rekey_after_receive(now))
+        let rekey = keypair.wants_rekey_on_receive(now) && self.ask_for_rekey(now, keypair);
+        service || rekey
     }
 
-    fn want(&self, rekey: bool) -> bool {
-        if rekey {
+    /// Asks for a new keypair because of this one, if it is the one to send with: packets still
+    /// come and go with the previous one for a while.
+    fn ask_for_rekey(&self, now: Instant, keypair: &Keypair<C>) -> bool {
+        let is_current = self
+            .current
+            .read(|current| current.is_some_and(|current| core::ptr::eq(&**current, keypair)));
+        let asks = is_current && keypair.ask_for_rekey(now);
+        if asks {
             self.rekey_wanted.store(true, Ordering::Release);
         }
-        rekey
+        asks
     }
 
-    /// Keeps a packet until there is a keypair. The oldest goes when there are too many.
+    /// Keeps a packet until there is a keypair; the peer then needs [`Tables::request_service`].
+    /// The oldest goes when there are too many.
     pub fn stage(&self, packet: Vec<u8>) {
         let mut staged = self.staged.lock();
         if staged.len() >= STAGED_PACKETS_MAX {
             staged.pop_front();
         }
         staged.push_back(packet);
+        self.send_wanted.store(true, Ordering::Release);
     }
 
     /// Lets the routing table choose the source address again, if `path` is still the path: the
@@ -206,6 +218,18 @@ impl<C: Crypto> Peer<C> {
 
     pub(crate) fn take_staged(&self) -> VecDeque<Vec<u8>> {
         core::mem::take(&mut *self.staged.lock())
+    }
+
+    /// Has what waits, if anything does, count as staged anew.
+    pub(crate) fn send_staged(&self) {
+        if self.has_staged() {
+            self.send_wanted.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether anything was staged since the last call.
+    pub(crate) fn take_send_wanted(&self) -> bool {
+        self.send_wanted.swap(false, Ordering::Acquire)
     }
 
     pub(crate) fn has_staged(&self) -> bool {
@@ -253,9 +277,12 @@ impl<C: Crypto> Peer<C> {
         self.completed.swap(false, Ordering::Acquire)
     }
 
-    /// Whether the data path asked for a new keypair since the last call.
-    pub(crate) fn take_rekey_wanted(&self) -> bool {
+    /// Whether a new keypair was asked for since the last call and has not come in the meantime.
+    pub(crate) fn take_rekey_wanted(&self, now: Instant) -> bool {
         self.rekey_wanted.swap(false, Ordering::Acquire)
+            && self
+                .current
+                .read(|current| current.is_none_or(|current| current.wants_rekey(now)))
     }
 
     /// Zeroes all keypairs of this peer (as far as no thread is in the middle of using one).
@@ -267,6 +294,7 @@ impl<C: Crypto> Peer<C> {
         forget(tables, [dropped.previous, dropped.current]);
         forget(tables, [dropped.next, None]);
         self.completed.store(false, Ordering::Relaxed);
+        self.rekey_wanted.store(false, Ordering::Relaxed);
     }
 
     /// Stops sending with what there is; packets in flight may still arrive.
@@ -283,7 +311,9 @@ impl<C: Crypto> Peer<C> {
     }
 
     pub(crate) fn unmark_for_service(&self) {
-        self.marked.store(false, Ordering::Release);
+        // A swap, so that it sees everything before the marking that it takes back, also of a
+        // thread whose own marking came to nothing because the peer was marked already.
+        self.marked.swap(false, Ordering::AcqRel);
     }
 }
 

@@ -16,6 +16,8 @@ const UNIX_EPOCH: u64 = (1 << 62) + 10;
 /// accepts, so that they still rise.
 const GRANULARITY: u32 = 1 << 24;
 
+const NANOS_PER_SEC: u32 = 1_000_000_000;
+
 /// A timestamp: eight bytes of seconds and four of nanoseconds, both big-endian, so that the order
 /// of the bytes is the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +29,21 @@ impl Tai64n {
     pub fn from_unix(time: UnixTime) -> Self {
         let secs = UNIX_EPOCH.saturating_add(time.secs);
         let nanos = time.nanos & !(GRANULARITY - 1);
+        let mut bytes = [0; TAI64N_LEN];
+        bytes[..8].copy_from_slice(&secs.to_be_bytes());
+        bytes[8..].copy_from_slice(&nanos.to_be_bytes());
+        Self(bytes)
+    }
+
+    /// The earliest timestamp after this one that a clock can give.
+    #[must_use]
+    pub fn successor(self) -> Self {
+        let [secs @ .., n0, n1, n2, n3] = self.0;
+        let nanos = u32::from_be_bytes([n0, n1, n2, n3]) & !(GRANULARITY - 1);
+        let (secs, nanos) = match nanos.checked_add(GRANULARITY) {
+            Some(nanos) if nanos < NANOS_PER_SEC => (u64::from_be_bytes(secs), nanos),
+            _ => (u64::from_be_bytes(secs).saturating_add(1), 0),
+        };
         let mut bytes = [0; TAI64N_LEN];
         bytes[..8].copy_from_slice(&secs.to_be_bytes());
         bytes[8..].copy_from_slice(&nanos.to_be_bytes());
@@ -91,6 +108,21 @@ mod tests {
             if a <= b {
                 prop_assert!(at(a.0, a.1) <= at(b.0, b.1));
             }
+        }
+
+        #[test]
+        fn a_successor_is_the_next_that_differs(
+            secs in 0..1_u64 << 40,
+            nanos in 0..1_000_000_000_u32,
+        ) {
+            let (time, next) = (at(secs, nanos), at(secs, nanos).successor());
+            prop_assert!(time < next);
+            let later = u64::from(nanos & !0xff_ffff) + (1 << 24);
+            let expected = match u32::try_from(later) {
+                Ok(nanos) if nanos < 1_000_000_000 => at(secs, nanos),
+                _ => at(secs + 1, 0),
+            };
+            prop_assert_eq!(next, expected);
         }
 
         /// A responder takes 50 initiations a second; two sent that far apart differ.

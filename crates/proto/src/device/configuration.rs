@@ -70,7 +70,8 @@ impl<C: Crypto> Device<C> {
                 peer.remote.set_local::<C>(self.identity.as_ref());
                 peer.shared.retire_keypairs();
                 // The next handshake need not wait for the one that was made with the old key.
-                peer.last_initiation_sent = None;
+                peer.last_handshake_sent = None;
+                peer.shared.send_staged();
             }
             self.service(now, id);
         }
@@ -132,7 +133,8 @@ impl<C: Crypto> Device<C> {
         let id = PeerId(self.next_peer);
         self.next_peer += 1;
         let remote = RemoteStatic::new::<C>(self.identity.as_ref(), key);
-        let peer = PeerState::new(Arc::new(Peer::new(id, key)), remote);
+        let timers = self.new_timers();
+        let peer = PeerState::new(Arc::new(Peer::new(id, key)), remote, timers);
         self.by_key.insert(key, id);
         self.peers.insert(id, peer);
         self.service(now, id);
@@ -190,6 +192,7 @@ impl<C: Crypto> Device<C> {
             if !unchanged {
                 peer.shared.set_path(Some(Path::to(endpoint)));
             }
+            peer.shared.send_staged();
         }
         self.service(now, id);
     }
@@ -203,9 +206,11 @@ impl<C: Crypto> Device<C> {
         };
         let switched_on = peer.keepalive.is_none() && interval.is_some();
         peer.keepalive = interval;
-        peer.timers.persistent_base = Some(now.monotonic);
-        if switched_on && self.up {
-            self.send_keepalive(now, id);
+        if switched_on {
+            peer.timers.persistent_base = Some(now.monotonic);
+            if self.up {
+                self.send_keepalive(now, id);
+            }
         }
         self.service(now, id);
     }
@@ -264,6 +269,7 @@ impl<C: Crypto> Device<C> {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
+        peer.shared.send_staged();
         if peer.keepalive.is_some() {
             peer.timers.persistent_base = Some(now.monotonic);
             self.send_keepalive(now, id);
@@ -274,13 +280,14 @@ impl<C: Crypto> Device<C> {
     fn stop_peer(&mut self, id: PeerId) {
         self.forget_keys(id);
         self.unschedule(id);
+        let timers = self.new_timers();
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.shared.take_staged();
-            peer.timers = super::timers::Timers::default();
+            peer.timers = timers;
             peer.shared.activity().forget_unanswered_received();
             peer.shared.activity().forget_unanswered_sent();
-            peer.last_initiation_sent = None;
-            peer.attempts = 0;
+            peer.last_handshake_sent = None;
+            peer.wanted_since = None;
         }
     }
 

@@ -122,7 +122,7 @@ impl<C: Crypto> Device<C> {
         Ok(Received::Packet { peer, packet })
     }
 
-    /// Sends what waited for a handshake, as far as there is a keypair for it.
+    /// Sends what waited for a handshake, if there is a keypair for it now.
     pub(super) fn flush_staged(&mut self, now: Now, id: PeerId) {
         let Some(peer) = self.peers.get(&id).map(|peer| Arc::clone(&peer.shared)) else {
             return;
@@ -130,6 +130,9 @@ impl<C: Crypto> Device<C> {
         let Some(path) = peer.path() else {
             return;
         };
+        if !peer.has_staged() || !peer.can_send(now.monotonic) {
+            return;
+        }
         for packet in peer.take_staged() {
             match peer.reserve(now.monotonic, 1) {
                 // Deadlines are computed anew at the end of the service that this is part of.
@@ -153,11 +156,9 @@ impl<C: Crypto> Device<C> {
             return self.flush_staged(now, id);
         }
         match peer.reserve(now.monotonic, 1) {
+            // A keypair that has aged is seen to at the end of the service that this is part of.
             Some(reservation) => {
                 self.seal_data(now, &peer, path, &reservation, &[]);
-                if peer.take_rekey_wanted() {
-                    self.start_handshake(now, id);
-                }
             }
             None => self.start_handshake(now, id),
         }

@@ -237,35 +237,47 @@ impl<C: Crypto> Device<C> {
         Ok(())
     }
 
-    /// Starts a handshake, unless an initiation left less than REKEY_TIMEOUT ago.
+    /// Starts a handshake because there is something to say to the peer, or it went silent.
     pub(super) fn start_handshake(&mut self, now: Now, id: PeerId) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.attempts = 0;
+            peer.wanted_since = Some(now.monotonic);
             self.send_initiation(now, id);
         }
     }
 
+    /// Sends an initiation, but not within REKEY_TIMEOUT of another handshake message to the peer:
+    /// that one is to be answered first. Later is then soon enough.
     pub(super) fn send_initiation(&mut self, now: Now, id: PeerId) {
-        let index = self.new_index();
         let jitter = self.jitter();
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        if self.identity.is_none() || !peer.remote.is_usable() || peer.shared.path().is_none() {
+            return;
+        }
+        let earliest = peer.last_handshake_sent.map(|sent| sent + REKEY_TIMEOUT);
+        if let Some(earliest) = earliest.filter(|earliest| now.monotonic < *earliest) {
+            peer.timers.retransmit.get_or_insert(earliest + jitter);
+            return;
+        }
+        self.initiate(now, id);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.timers.retransmit = Some(now.monotonic + REKEY_TIMEOUT + jitter);
+        }
+    }
+
+    fn initiate(&mut self, now: Now, id: PeerId) {
+        let index = self.new_index();
         let (Some(local), Some(peer)) = (&self.identity, self.peers.get_mut(&id)) else {
             return;
         };
-        let recently = peer
-            .last_initiation_sent
-            .is_some_and(|sent| now.monotonic.saturating_since(sent) < REKEY_TIMEOUT);
-        if recently || peer.shared.path().is_none() {
-            return;
-        }
         let ephemeral = PrivateKey::generate(&mut *self.random);
-        let timestamp = Tai64n::from_unix(now.unix);
+        let timestamp = peer.next_timestamp(now.unix);
         let Some((message, state)) =
             handshake::initiate::<C>(local, &peer.remote, index, ephemeral, timestamp)
         else {
             return;
         };
-        peer.last_initiation_sent = Some(now.monotonic);
-        peer.timers.retransmit = Some(now.monotonic + REKEY_TIMEOUT + jitter);
         let pending = Box::new(Pending { index, state });
         if let Some(old) = peer.pending.replace(pending) {
             self.pending.remove(&old.index);
@@ -283,6 +295,7 @@ impl<C: Crypto> Device<C> {
             return;
         };
         peer.cookies.add_macs::<C>(now.monotonic, &mut message);
+        peer.last_handshake_sent = Some(now.monotonic);
         peer.shared.sent(now.monotonic, N as u64);
         datagram.extend_from_slice(&message);
         let transmit = Transmit {

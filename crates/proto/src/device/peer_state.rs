@@ -24,9 +24,12 @@ pub(super) struct PeerState<C: Crypto> {
     pub(super) cookies: CookieGenerator,
     /// Our initiation that waits for its response.
     pub(super) pending: Option<Box<Pending>>,
-    pub(super) last_initiation_sent: Option<Instant>,
-    /// Initiations sent again since the last one that was wanted.
-    pub(super) attempts: u32,
+    /// When an initiation or a response left.
+    pub(super) last_handshake_sent: Option<Instant>,
+    /// The timestamp in our last initiation.
+    pub(super) last_timestamp_sent: Option<Tai64n>,
+    /// Since when a handshake is wanted that has not come about.
+    pub(super) wanted_since: Option<Instant>,
     /// The greatest timestamp in an initiation of this peer.
     pub(super) latest_timestamp: Option<Tai64n>,
     pub(super) last_initiation_received: Option<Instant>,
@@ -48,19 +51,20 @@ pub(super) struct Pending {
 }
 
 impl<C: Crypto> PeerState<C> {
-    pub(super) fn new(shared: Arc<Peer<C>>, remote: RemoteStatic) -> Self {
+    pub(super) fn new(shared: Arc<Peer<C>>, remote: RemoteStatic, timers: Timers) -> Self {
         Self {
             cookies: CookieGenerator::new::<C>(shared.public_key()),
             shared,
             remote,
             pending: None,
-            last_initiation_sent: None,
-            attempts: 0,
+            last_handshake_sent: None,
+            last_timestamp_sent: None,
+            wanted_since: None,
             latest_timestamp: None,
             last_initiation_received: None,
             last_handshake: None,
             keepalive: None,
-            timers: Timers::default(),
+            timers,
             scheduled: None,
             allowed_ips: BTreeMap::new(),
             next_sequence: 0,
@@ -70,8 +74,18 @@ impl<C: Crypto> PeerState<C> {
     /// Both sides are known to have the new keypair.
     pub(super) fn handshake_completed(&mut self, now: Now) {
         self.timers.retransmit = None;
-        self.attempts = 0;
+        self.wanted_since = None;
         self.last_handshake = Some(now.unix);
+    }
+
+    /// The time in our next initiation: later than in the one before, even if somebody has set the
+    /// clock back, or the responder would take it for a replay.
+    pub(super) fn next_timestamp(&mut self, now: UnixTime) -> Tai64n {
+        let clock = Tai64n::from_unix(now);
+        let least = self.last_timestamp_sent.map(Tai64n::successor);
+        let timestamp = least.map_or(clock, |least| clock.max(least));
+        self.last_timestamp_sent = Some(timestamp);
+        timestamp
     }
 
     /// Our side has derived a new keypair.

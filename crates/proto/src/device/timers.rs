@@ -8,7 +8,7 @@ use alloc::collections::BTreeSet;
 use core::time::Duration;
 
 use crate::constants::{
-    HANDSHAKE_ATTEMPTS_MAX, KEEPALIVE_TIMEOUT, REKEY_TIMEOUT_JITTER_MAX, ZERO_KEYS_AFTER,
+    KEEPALIVE_TIMEOUT, REKEY_ATTEMPT_TIME, REKEY_TIMEOUT_JITTER_MAX, ZERO_KEYS_AFTER,
 };
 use crate::crypto::{Crypto, Random};
 use crate::peer::{NO_ANSWER_AFTER, PeerId};
@@ -30,9 +30,12 @@ pub(super) struct Timers {
     pub(super) persistent_base: Option<Instant>,
 }
 
-/// Why a deadline is there, in the order in which those of one instant are served.
+/// Why a deadline is there, in the order in which those that are due together are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reason {
+    /// No new session for 3 × REJECT_AFTER_TIME. First, because after a long sleep everything is
+    /// due, and the keys are not to be zeroed that the others ask for.
+    ZeroKeys,
     /// An initiation had no answer.
     Retransmit,
     /// Received data went unanswered for KEEPALIVE_TIMEOUT.
@@ -41,8 +44,6 @@ pub(super) enum Reason {
     NoAnswer,
     /// Nothing went either way for the persistent keepalive interval.
     PersistentKeepalive,
-    /// No new session for 3 × REJECT_AFTER_TIME.
-    ZeroKeys,
 }
 
 /// Peers by the time at which they want to be looked at.
@@ -52,6 +53,10 @@ pub(super) struct Schedule(BTreeSet<(Instant, PeerId)>);
 impl Schedule {
     pub(super) fn earliest(&self) -> Option<Instant> {
         self.0.first().map(|entry| entry.0)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
     }
 
     fn next_due(&self, now: Instant) -> Option<PeerId> {
@@ -100,9 +105,9 @@ impl<C: Crypto> PeerState<C> {
     fn earliest_due(&self, now: Instant) -> Option<Reason> {
         self.deadlines()
             .into_iter()
-            .filter_map(|(reason, at)| Some((at.filter(|at| *at <= now)?, reason)))
+            .filter(|(_, at)| at.is_some_and(|at| at <= now))
+            .map(|(reason, _)| reason)
             .min()
-            .map(|(_, reason)| reason)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -121,7 +126,11 @@ impl<C: Crypto> Device<C> {
         while let Some(peer) = self.tables.next_to_service() {
             self.service(now, peer.id());
         }
-        while let Some(peer) = self.schedule.next_due(now.monotonic) {
+        // Counted, so that a clock at its very end, which no deadline lies behind, ends this too.
+        for _ in 0..self.schedule.len() {
+            let Some(peer) = self.schedule.next_due(now.monotonic) else {
+                break;
+            };
             self.service(now, peer);
         }
     }
@@ -140,10 +149,10 @@ impl<C: Crypto> Device<C> {
         if !self.up {
             return self.unschedule(id);
         }
-        self.advance(now, id);
         // Each timer that fires moves its own deadline into the future, so this ends; the bound is
-        // for a clock that stands still in the wrong place.
+        // for a clock at its end.
         for _ in 0..8 {
+            self.advance(now, id);
             let due = self
                 .peers
                 .get(&id)
@@ -163,17 +172,18 @@ impl<C: Crypto> Device<C> {
         };
         if peer.shared.take_completed() {
             peer.handshake_completed(now);
+            // A late answer to an initiation of our own would replace the session that both sides
+            // now have by one that the other side may have forgotten.
+            self.forget_pending(id);
         }
-        let rekey = peer.shared.take_rekey_wanted();
-        let can_send = peer.shared.can_send(now.monotonic);
-        if peer.shared.has_staged() {
-            if can_send {
-                self.flush_staged(now, id);
-            }
-            if rekey || !can_send {
-                self.start_handshake(now, id);
-            }
-        } else if rekey {
+        self.flush_staged(now, id);
+        let Some(peer) = self.peers.get(&id).map(|peer| &peer.shared) else {
+            return;
+        };
+        let rekey = peer.take_rekey_wanted(now.monotonic);
+        // Once for each packet, not as long as packets wait: attempts come to an end.
+        let waits = peer.take_send_wanted() && peer.has_staged() && !peer.can_send(now.monotonic);
+        if rekey || waits {
             self.start_handshake(now, id);
         }
     }
@@ -184,6 +194,15 @@ impl<C: Crypto> Device<C> {
             return;
         };
         match reason {
+            Reason::ZeroKeys => {
+                peer.timers.zero_keys = None;
+                if peer.timers.retransmit.is_some() {
+                    // The handshake on its way has an ephemeral key that is seconds old.
+                    peer.shared.drop_keypairs(&self.tables);
+                } else {
+                    self.forget_keys(id);
+                }
+            }
             Reason::Retransmit => self.retransmit(now, id),
             Reason::PassiveKeepalive => {
                 peer.shared.activity().forget_unanswered_received();
@@ -199,10 +218,6 @@ impl<C: Crypto> Device<C> {
                 peer.timers.persistent_base = Some(now.monotonic);
                 self.send_keepalive(now, id);
             }
-            Reason::ZeroKeys => {
-                peer.timers.zero_keys = None;
-                self.forget_keys(id);
-            }
         }
     }
 
@@ -211,10 +226,10 @@ impl<C: Crypto> Device<C> {
             return;
         };
         peer.timers.retransmit = None;
-        if peer.attempts > HANDSHAKE_ATTEMPTS_MAX {
+        let since = *peer.wanted_since.get_or_insert(now.monotonic);
+        if now.monotonic.saturating_since(since) >= REKEY_ATTEMPT_TIME {
             peer.give_up(now.monotonic);
         } else {
-            peer.attempts += 1;
             peer.shared.clear_source();
             self.send_initiation(now, id);
         }
@@ -242,6 +257,14 @@ impl<C: Crypto> Device<C> {
         }
     }
 
+    /// Timers of which none is set.
+    pub(super) fn new_timers(&mut self) -> Timers {
+        Timers {
+            no_answer_jitter: self.jitter(),
+            ..Timers::default()
+        }
+    }
+
     /// A random time below [`REKEY_TIMEOUT_JITTER_MAX`].
     pub(super) fn jitter(&mut self) -> Duration {
         let bound = REKEY_TIMEOUT_JITTER_MAX.as_nanos() as u64;
@@ -253,6 +276,7 @@ impl<C: Crypto> Device<C> {
 impl<C: Crypto> PeerState<C> {
     /// The peer counts as gone: what waits for it is dropped, and its keys go in a while.
     fn give_up(&mut self, now: Instant) {
+        self.wanted_since = None;
         self.shared.take_staged();
         self.shared.activity().forget_unanswered_received();
         if self.timers.zero_keys.is_none() {

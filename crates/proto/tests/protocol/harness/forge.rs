@@ -1,0 +1,74 @@
+//! Handshake messages made by hand, for what no honest device sends.
+
+use std::time::Duration;
+
+use hushwire_proto::cookie::CookieGenerator;
+use hushwire_proto::handshake::{InitiatorState, LocalIdentity, RemoteStatic, initiate};
+use hushwire_proto::key::{PresharedKey, PrivateKey, PublicKey};
+use hushwire_proto::provider::DefaultCrypto;
+use hushwire_proto::tai64n::Tai64n;
+use hushwire_proto::time::{Instant, UnixTime};
+
+use super::random::Seeded;
+
+/// An initiator whose every choice the test makes.
+pub(crate) struct Forger {
+    identity: LocalIdentity,
+    remote: RemoteStatic,
+    macs: CookieGenerator,
+    random: Seeded,
+}
+
+impl Forger {
+    /// The owner of `private`, who wants to talk to `remote`.
+    pub(crate) fn new(private: &PrivateKey, remote: PublicKey) -> Self {
+        let identity = LocalIdentity::new::<DefaultCrypto>(private.clone());
+        Self {
+            remote: RemoteStatic::new::<DefaultCrypto>(Some(&identity), remote),
+            identity,
+            macs: CookieGenerator::new::<DefaultCrypto>(&remote),
+            random: Seeded::new(0xf0_46e4),
+        }
+    }
+
+    pub(crate) fn set_psk(&mut self, byte: u8) {
+        self.remote.set_preshared_key(PresharedKey::new([byte; 32]));
+    }
+
+    /// An initiation as of this time, 2023 by default, with the first MAC.
+    pub(crate) fn initiation(&mut self, index: u32, since_2023: Duration) -> Vec<u8> {
+        self.handshake(index, since_2023).0
+    }
+
+    /// The same, with what is needed to read the response.
+    pub(crate) fn handshake(
+        &mut self,
+        index: u32,
+        since_2023: Duration,
+    ) -> (Vec<u8>, InitiatorState) {
+        let time = Tai64n::from_unix(UnixTime {
+            secs: 1_700_000_000 + since_2023.as_secs(),
+            nanos: since_2023.subsec_nanos(),
+        });
+        let ephemeral = PrivateKey::generate(&mut self.random);
+        let (mut message, state) =
+            initiate::<DefaultCrypto>(&self.identity, &self.remote, index, ephemeral, time)
+                .expect("a usable key");
+        self.seal(&mut message);
+        (message.to_vec(), state)
+    }
+
+    /// Writes the MACs of a message that was changed.
+    pub(crate) fn seal(&mut self, message: &mut [u8]) {
+        let now = Instant::from_nanos(1);
+        self.macs.add_macs::<DefaultCrypto>(now, message);
+    }
+
+    pub(crate) const fn identity(&self) -> &LocalIdentity {
+        &self.identity
+    }
+
+    pub(crate) const fn remote(&self) -> &RemoteStatic {
+        &self.remote
+    }
+}

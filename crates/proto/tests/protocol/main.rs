@@ -1,0 +1,8 @@
+//! The protocol on a virtual clock: one test for each sentence of the paper and for each mistake
+//! that other implementations have shipped.
+//!
+//! Nothing here sleeps, opens a socket or reads a clock. [`harness::Net`] carries datagrams
+//! between devices, moves time from one event to the next and writes everything down.
+
+mod handshake;
+mod harness;
