@@ -22,6 +22,8 @@ pub(crate) enum Error {
     Failed { command: String, status: ExitStatus },
     /// The machine lacks something; the text says what and how to get it.
     Machine(String),
+    /// The laboratory could not do something.
+    Lab(hushwire_lab::Error),
     /// Tests ran and some failed.
     Tests { failed: Vec<String> },
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Error {
             }
             Self::Failed { command, status } => write!(f, "`{command}` failed ({status})"),
             Self::Machine(text) => f.write_str(text),
+            Self::Lab(error) => error.fmt(f),
             Self::Tests { failed } => write!(f, "failed: {}", failed.join(", ")),
         }
     }
@@ -70,7 +73,14 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::File { source, .. } | Self::Start { source, .. } => Some(source),
+            Self::Lab(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<hushwire_lab::Error> for Error {
+    fn from(error: hushwire_lab::Error) -> Self {
+        Self::Lab(error)
     }
 }

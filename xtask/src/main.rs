@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod bench;
 mod error;
 mod packages;
 mod paths;
@@ -26,6 +27,8 @@ Tasks:
                   into target/peers/bin (no privilege needed)
   test            install-peers, then all tests of the workspace, the
                   laboratory's too (root or sudo); `test --help`
+  bench           Measure tunnels of hushwired beside those of other makes
+                  (root or sudo); `bench --help`
 
 Options:
   -h, --help      Show this help
@@ -61,6 +64,12 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         "test" => test_task::test(&paths, &test_task::Options::parse(rest)?),
+        "bench" if asks_help(rest) => {
+            print!("{}", bench::Options::HELP);
+            Ok(())
+        }
+        "bench" => bench::bench(&paths, rest),
+        "bench-measure" => bench::measure(rest),
         other => Err(Error::Usage(format!("unknown task `{other}`"))),
     }
 }

@@ -14,8 +14,8 @@ use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
 use crate::{packages, peers};
 
-/// Test programs that mostly wait for protocol timers of minutes: they run beside all the others.
-const PATIENT: &[&str] = &["interop_rekey"];
+/// Tests that mostly wait for protocol timers of minutes, by program and module: they run beside all the others.
+const PATIENT: &[(&str, &str)] = &[("lab::scenarios", "rekey::")];
 
 /// What the command line asks of the task.
 #[derive(Debug, Default)]
@@ -123,9 +123,43 @@ struct Program {
 }
 
 impl Program {
-    fn is_patient(&self) -> bool {
-        PATIENT.iter().any(|patient| self.name.ends_with(patient))
+    /// How to run it: at once, or its patient tests apart. A caller's own filters leave it whole, because they and the
+    /// name of a module would add up, not narrow each other down.
+    fn jobs(&self, filters: &[String]) -> Vec<Job<'_>> {
+        let whole = Job {
+            program: self,
+            name: self.name.clone(),
+            arguments: filters.to_vec(),
+            patient: false,
+        };
+        let Some((_, module)) = PATIENT.iter().find(|(program, _)| *program == self.name) else {
+            return vec![whole];
+        };
+        if !filters.is_empty() {
+            return vec![whole];
+        }
+        let patient = Job {
+            name: format!("{}, {module}", self.name),
+            arguments: vec![(*module).to_owned()],
+            patient: true,
+            ..whole.clone()
+        };
+        let rest = Job {
+            arguments: vec!["--skip".to_owned(), (*module).to_owned()],
+            ..whole
+        };
+        vec![patient, rest]
     }
+}
+
+/// One run of a test program.
+#[derive(Clone)]
+struct Job<'a> {
+    program: &'a Program,
+    name: String,
+    arguments: Vec<String>,
+    /// Whether it waits more than it works.
+    patient: bool,
 }
 
 /// Builds the test programs as the calling user and finds out what they are.
@@ -178,25 +212,28 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// The patient programs beside the others, which run one after the other: on a small machine
-    /// two floods at a time only disturb each other.
+    /// The patient ones beside the others, which run one after the other: on a small machine two floods at a time only
+    /// disturb each other.
     fn all(&self, programs: &[Program]) -> Vec<Outcome> {
-        let (patient, busy): (Vec<_>, Vec<_>) =
-            programs.iter().partition(|program| program.is_patient());
+        let jobs: Vec<Job<'_>> = programs
+            .iter()
+            .flat_map(|program| program.jobs(self.filters))
+            .collect();
+        let (patient, busy): (Vec<_>, Vec<_>) = jobs.iter().partition(|job| job.patient);
         thread::scope(|scope| {
             let waiting: Vec<_> = patient
                 .iter()
-                .map(|&program| (program, scope.spawn(move || self.one(program))))
+                .map(|&job| (job, scope.spawn(move || self.one(job))))
                 .collect();
             let mut outcomes: Vec<Outcome> = busy
                 .iter()
-                .map(|&program| self.one(program))
+                .map(|&job| self.one(job))
                 .inspect(Outcome::report)
                 .collect();
-            for (program, handle) in waiting {
+            for (job, handle) in waiting {
                 let outcome = handle
                     .join()
-                    .unwrap_or_else(|_| Outcome::broken(program, "its runner panicked"));
+                    .unwrap_or_else(|_| Outcome::broken(job, "its runner panicked"));
                 outcome.report();
                 outcomes.push(outcome);
             }
@@ -204,17 +241,18 @@ impl Runner<'_> {
         })
     }
 
-    fn one(&self, program: &Program) -> Outcome {
+    fn one(&self, job: &Job<'_>) -> Outcome {
         let start = Instant::now();
-        match self.command(program).stdin(Stdio::null()).output() {
+        let mut command = self.command(job.program);
+        match command.args(&job.arguments).stdin(Stdio::null()).output() {
             Ok(output) => Outcome {
-                name: program.name.clone(),
+                name: job.name.clone(),
                 passed: output.status.success(),
                 counts: Counts::read(&output.stdout),
                 text: [output.stdout, output.stderr].concat(),
                 took: start.elapsed(),
             },
-            Err(error) => Outcome::broken(program, &error.to_string()),
+            Err(error) => Outcome::broken(job, &error.to_string()),
         }
     }
 
@@ -235,7 +273,6 @@ impl Runner<'_> {
             command
         };
         command
-            .args(self.filters)
             .current_dir(&program.folder)
             .env("CARGO_MANIFEST_DIR", &program.folder)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -278,9 +315,9 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn broken(program: &Program, why: &str) -> Self {
+    fn broken(job: &Job<'_>, why: &str) -> Self {
         Self {
-            name: program.name.clone(),
+            name: job.name.clone(),
             passed: false,
             counts: Counts::default(),
             text: format!("{why}\n").into_bytes(),
@@ -391,6 +428,23 @@ mod tests {
     #[test]
     fn no_result_line_counts_nothing() {
         assert_eq!(Counts::read(b"Segmentation fault\n"), Counts::default());
+    }
+
+    #[test]
+    fn patient_tests_run_apart_and_none_is_lost() {
+        let program = |name: &str| Program {
+            name: name.to_owned(),
+            executable: PathBuf::new(),
+            folder: PathBuf::new(),
+        };
+        let scenarios = program("lab::scenarios");
+        let jobs = scenarios.jobs(&[]);
+        assert_eq!(jobs.len(), 2);
+        assert_eq!(jobs[0].arguments, ["rekey::"]);
+        assert_eq!(jobs[1].arguments, ["--skip", "rekey::"]);
+        assert!(jobs[0].patient && !jobs[1].patient);
+        assert_eq!(scenarios.jobs(&["mtu".to_owned()]).len(), 1);
+        assert_eq!(program("proto::hushwire_proto").jobs(&[]).len(), 1);
     }
 
     #[test]

@@ -127,6 +127,7 @@ fn a_private_key_is_shown_clamped() {
     let tail = &world.key1.private[1..];
     crate::common::write(&world.middle, "/run/unclamped", &format!("/{tail}"));
     world.wg("wg0 private-key /run/unclamped");
-    // `/` is the six bits 111111, of which the last... the three lowest of the first byte are cleared: 111110, `+`.
+    // The three lowest bits of the first byte are cleared, one of which is the last of the first six: `/` (111111)
+    // becomes `+` (111110).
     assert_eq!(world.show("wg0 private-key"), format!("+{tail}"));
 }

@@ -1,0 +1,104 @@
+//! `cargo xtask bench`: whole tunnels between two hosts of the laboratory, hushwired beside the others.
+
+mod candidate;
+mod machine;
+mod measure;
+mod metric;
+mod options;
+mod report;
+
+use std::env;
+use std::fs;
+use std::process::Stdio;
+
+use candidate::Candidate;
+use measure::Setup;
+use metric::{Metric, Samples};
+pub(crate) use options::Options;
+
+use crate::error::{Error, Result};
+use crate::paths::Paths;
+use crate::process::{as_root, cargo, is_root, run};
+use crate::{packages, peers};
+
+/// Builds and installs what is measured, then measures; as an ordinary user the latter through sudo.
+pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
+    Options::parse(arguments)?;
+    packages::install()?;
+    peers::install(paths)?;
+    run(cargo().current_dir(paths.root()).args([
+        "build",
+        "--release",
+        "--package",
+        "hushwire",
+        "--bins",
+    ]))?;
+    if is_root()? {
+        return measure(arguments);
+    }
+    let own = env::current_exe().map_err(Error::file("find", "this program"))?;
+    let mut command = as_root(
+        "env",
+        "measure: that makes network namespaces and TUN devices",
+    )?;
+    for name in ["CARGO_TARGET_DIR", "PATH"] {
+        if let Some(value) = env::var_os(name) {
+            let mut pair = std::ffi::OsString::from(format!("{name}="));
+            pair.push(value);
+            command.arg(pair);
+        }
+    }
+    run(command
+        .arg(own)
+        .arg("bench-measure")
+        .args(arguments)
+        .stdin(Stdio::inherit()))
+}
+
+/// The measurement itself; needs root and everything in place.
+pub(crate) fn measure(arguments: &[String]) -> Result<()> {
+    let options = Options::parse(arguments)?;
+    let mut samples = Samples::default();
+    for round in 0..options.rounds {
+        eprintln!("round {} of {}", round + 1, options.rounds);
+        // Each round begins with another candidate, so that none is always the one after the slowest.
+        let mut order = options.candidates.clone();
+        let shift = round % order.len().max(1);
+        order.rotate_left(shift);
+        one_round(&options, &order, &mut samples)?;
+    }
+    println!("{}", report::table(&samples, &options.candidates));
+    if let Some(file) = &options.json {
+        let value = report::json(&samples, &options.candidates, &machine::describe(&options));
+        fs::write(file, format!("{value:#}\n")).map_err(Error::file("write", file))?;
+        println!("written to {}", file.display());
+    }
+    Ok(())
+}
+
+/// Sets all tunnels up, then takes one metric after the other of all of them.
+fn one_round(options: &Options, order: &[Candidate], samples: &mut Samples) -> Result<()> {
+    let setups = order
+        .iter()
+        .map(|&candidate| Setup::new(candidate))
+        .collect::<Result<Vec<_>>>()?;
+    for measurement in measure::Measurement::ALL {
+        for setup in &setups {
+            for (metric, value) in setup.take(measurement, options.seconds)? {
+                eprintln!(
+                    "  {:<14}{:<33}{value:>10.2} {}",
+                    setup.candidate().name(),
+                    metric.title(),
+                    metric.unit()
+                );
+                samples.add(metric, setup.candidate(), value);
+            }
+        }
+    }
+    for setup in &setups {
+        if let Some(megabytes) = setup.peak_memory()? {
+            samples.add(Metric::PeakMemory, setup.candidate(), megabytes);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! The command line of the bench.
+
+use std::path::PathBuf;
+
+use super::candidate::Candidate;
+use crate::error::{Error, Result};
+
+/// What the command line asks of the bench.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    /// Seconds of each throughput measurement.
+    pub(crate) seconds: u32,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+impl Options {
+    pub(crate) const HELP: &'static str = "\
+Usage: cargo xtask bench [--rounds N] [--seconds N] [--quick] [--json FILE] [--only NAME,...]
+
+Measures whole tunnels between two hosts of the laboratory, both ends on this
+machine: hushwired, the peers of other makes, and the bare link. In each round
+every metric is taken of all of them in turn; the table shows medians.
+
+  --rounds N      Rounds (default 5)
+  --seconds N     Seconds of each throughput measurement (default 3)
+  --quick         Two rounds of one second
+  --json FILE     Write all samples, medians and ratios to FILE
+  --only NAME,... Only these of: veth, hushwired, wireguard-go, boringtun, gotatun
+";
+
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self {
+            rounds: 5,
+            seconds: 3,
+            json: None,
+            candidates: Candidate::ALL.to_vec(),
+        };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                words
+                    .next()
+                    .ok_or_else(|| Error::Usage(format!("{word} needs a value")))
+            };
+            match word.as_str() {
+                "--rounds" => options.rounds = positive(word, value()?)?,
+                "--seconds" => options.seconds = positive(word, value()?)?,
+                "--quick" => (options.rounds, options.seconds) = (2, 1),
+                "--json" => options.json = Some(PathBuf::from(value()?)),
+                "--only" => {
+                    options.candidates = value()?
+                        .split(',')
+                        .map(Candidate::parse)
+                        .collect::<Result<_>>()?;
+                }
+                other => {
+                    return Err(Error::Usage(format!("unknown argument `{other}` of bench")));
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn positive<N: std::str::FromStr + PartialOrd + Default>(option: &str, text: &str) -> Result<N> {
+    let number = text.parse().ok().filter(|number| *number > N::default());
+    number.ok_or_else(|| Error::Usage(format!("{option} needs a number from 1, not `{text}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options> {
+        Options::parse(
+            &line
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn options_are_read() {
+        let options = parse("--rounds 7 --json /tmp/x --only veth,gotatun").expect("valid");
+        let expected = Options {
+            rounds: 7,
+            seconds: 3,
+            json: Some("/tmp/x".into()),
+            candidates: vec![Candidate::Veth, Candidate::Gotatun],
+        };
+        assert_eq!(options, expected);
+        assert_eq!(parse("--quick").expect("valid").seconds, 1);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "--rounds",
+            "--rounds 0",
+            "--rounds x",
+            "--only",
+            "--only kernel",
+            "fast",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}
