@@ -5,11 +5,12 @@
 //! When the device has nothing more, or the buffer is full enough, each run gets its counters in
 //! one step, is sealed in place in one batch, and leaves as one segmented send.
 
+use std::io::{self, IoSlice};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushwire_io::offload::{self, MAX_PACKET, Splitter};
+use hushwire_io::offload::{self, MAX_PACKET, Outgoing, Splitter};
 use hushwire_io::tun::{TunQueue, is_gone};
 use hushwire_io::udp::{DatagramSocket, Family, Transmit};
 use hushwire_proto::crypto::Packet;
@@ -22,6 +23,7 @@ use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Keypair, Peer};
 use crate::stats::Drop;
+use crate::unreachable::Unreachable;
 use crate::wait;
 
 /// Bytes of one read: the virtio header and the largest packet.
@@ -46,6 +48,7 @@ pub(crate) struct Egress<T: TunQueue, S: DatagramSocket> {
     packets: Vec<Packet>,
     transmits: Vec<Transmit<'static>>,
     scratch: S::SendScratch,
+    unreachable: Unreachable,
 }
 
 /// Packets of one peer, equally spaced in the send buffer; the last may be shorter.
@@ -76,6 +79,7 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
             packets: Vec::with_capacity(128),
             transmits: Vec::with_capacity(128),
             scratch: S::SendScratch::default(),
+            unreachable: Unreachable::default(),
         }
     }
 
@@ -104,6 +108,9 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                     dataplane.log().debug("the device is gone");
                     return dataplane.stop();
                 }
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    dataplane.stats().count(Drop::Malformed);
+                }
                 Err(_) => {
                     // Whatever it is, a loop around it must not burn a core.
                     self.flush();
@@ -122,10 +129,22 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
         if let Some(bytes) = buffer.get(received.range()) {
             match destination(&dataplane, bytes) {
                 Ok((peer, path)) => self.split(&buffer, received, &peer, path),
-                Err(reason) => dataplane.stats().count(reason),
+                Err(reason) => self.refuse(bytes, reason),
             }
         }
         self.read_buffer = buffer;
+    }
+
+    /// Drops a packet and tells its sender, if that is somebody who can be told.
+    fn refuse(&mut self, bytes: &[u8], reason: Drop) {
+        self.dataplane.stats().count(reason);
+        if !matches!(reason, Drop::NoPeer | Drop::NoEndpoint) {
+            return;
+        }
+        if let Some(answer) = self.unreachable.answer(clock::monotonic(), bytes) {
+            // Whoever does not hear of it has lost the packet all the same.
+            let _ = self.queue.write(&Outgoing::PLAIN, &[IoSlice::new(&answer)]);
+        }
     }
 
     fn split(&mut self, buffer: &[u8], received: &offload::Received, peer: &Arc<Peer>, path: Path) {

@@ -20,6 +20,7 @@ mod start;
 mod stats;
 mod turnstile;
 pub mod uapi;
+mod unreachable;
 mod wait;
 
 pub use log::{Level, Logger};

@@ -1,0 +1,176 @@
+//! Recorded conversations with the control socket of wireguard-go, replayed against a running
+//! device, and what clients may do to it.
+//!
+//! Needs root: each test has a network namespace of its own, in which it makes a TUN device.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use common::TestDevice;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Recording {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    pre: Vec<String>,
+    send: Vec<String>,
+    half_close_after_last: bool,
+    expect_replies: Vec<String>,
+    expect_get_after: Option<String>,
+    #[serde(default)]
+    variants: serde_json::Map<String, serde_json::Value>,
+}
+
+const CLOSED: &str = "<CLOSED>";
+const BUSY_PORT: &str = "<port bound by another socket>";
+
+#[test]
+fn the_recorded_conversations_hold() {
+    let text = include_str!("../../config/tests/uapi_cases.json");
+    let recording: Recording = serde_json::from_str(text).unwrap();
+    assert!(recording.cases.len() > 50, "the recording is not whole");
+    for case in recording.cases {
+        TestDevice::run(|device| replay(&case, device));
+    }
+}
+
+fn replay(case: &Case, device: &TestDevice) {
+    for set in &case.pre {
+        assert_eq!(device.ask(set), "errno=0\n\n", "{}: before", case.id);
+    }
+    let busy = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let busy_port = busy.local_addr().unwrap().port().to_string();
+    let newest = case.variants.values().next();
+    let replies = match newest {
+        Some(variant) => serde_json::from_value(variant["replies"].clone()).unwrap(),
+        None => case.expect_replies.clone(),
+    };
+    let mut stream = device.connect();
+    for (index, (send, expected)) in case.send.iter().zip(replies).enumerate() {
+        let send = send.replace(BUSY_PORT, &busy_port);
+        stream.write_all(send.as_bytes()).unwrap();
+        if case.half_close_after_last && index + 1 == case.send.len() {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+        let reply = read_reply(&mut stream, &expected);
+        assert_eq!(hide_port(&reply, &expected), expected, "{}: reply", case.id);
+    }
+    drop(stream);
+    let Some(after) = &case.expect_get_after else {
+        return;
+    };
+    let state = hide_port(&device.ask("get=1\n\n"), after);
+    match newest.and_then(|variant| variant["state_after_no"].as_str()) {
+        Some(gone) => assert!(!state.contains(gone), "{}: {gone} stays", case.id),
+        None => assert_eq!(&state, after, "{}: state", case.id),
+    }
+}
+
+/// Reads as much as is expected; where nothing is, gives the device a moment to say something.
+fn read_reply(stream: &mut UnixStream, expected: &str) -> String {
+    let wants_close = expected.ends_with(CLOSED);
+    let quiet = Duration::from_millis(if expected.is_empty() { 50 } else { 5_000 });
+    stream.set_read_timeout(Some(quiet)).unwrap();
+    let mut reply = String::new();
+    let mut chunk = [0; 4096];
+    loop {
+        if !wants_close && !expected.is_empty() && reply.ends_with("\n\n") {
+            return reply;
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) => return reply + CLOSED,
+            Ok(count) => reply += std::str::from_utf8(&chunk[..count]).unwrap(),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                return reply + CLOSED;
+            }
+            Err(_) => return reply,
+        }
+    }
+}
+
+fn hide_port(reply: &str, expected: &str) -> String {
+    if !expected.contains("@PORT@") {
+        return reply.to_owned();
+    }
+    let hide = |line: &str| match line.strip_prefix("listen_port=") {
+        Some(port) if port.trim_end().parse::<u16>().is_ok_and(|port| port > 0) => {
+            "listen_port=@PORT@\n".to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    reply.split_inclusive('\n').map(hide).collect()
+}
+
+#[test]
+fn pipelined_operations_are_all_answered() {
+    TestDevice::run(|device| {
+        let mut stream = device.connect();
+        stream
+            .write_all(b"set=1\nfwmark=7\n\nget=1\n\nset=1\nfwmark=0\n\n")
+            .unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut all = String::new();
+        stream.read_to_string(&mut all).unwrap();
+        assert!(all.starts_with("errno=0\n\nlisten_port="), "{all}");
+        assert!(all.ends_with("fwmark=7\nerrno=0\n\nerrno=0\n\n"), "{all}");
+    });
+}
+
+#[test]
+fn a_hundred_and_thirty_thousand_allowed_ips_go_in_and_come_out() {
+    TestDevice::run(|device| {
+        let mut set = format!("set=1\npublic_key={}\n", "c5".repeat(32));
+        for high in 0..=254 {
+            for low in 0..=255 {
+                set += &format!("allowed_ip={high}.{low}.0.0/16\n");
+                set += &format!("allowed_ip={high:x}:{low:x}::/32\n");
+            }
+        }
+        set += "allowed_ip=255.0.0.0/8\n\n";
+        let start = Instant::now();
+        assert_eq!(device.ask(&set), "errno=0\n\n");
+        println!("set: {:?}", start.elapsed());
+        let start = Instant::now();
+        let reply = device.ask("get=1\n\n");
+        println!("get: {:?}", start.elapsed());
+        assert_eq!(reply.matches("allowed_ip=").count(), 130_561);
+    });
+}
+
+#[test]
+fn a_client_that_hangs_in_a_set_is_cut_off_and_others_go_on() {
+    TestDevice::run(|device| {
+        let mut hanging = device.connect();
+        hanging.write_all(b"set=1\nfwmark=1\n").unwrap();
+        // Answered only when the hanging client has been given up.
+        let mut reply = String::new();
+        hanging.read_to_string(&mut reply).unwrap();
+        assert_eq!(reply, "errno=-5\n\n");
+        assert!(device.ask("get=1\n\n").contains("fwmark=1\n"));
+    });
+}
+
+#[test]
+fn garbage_of_any_length_closes_the_connection_and_nothing_else() {
+    TestDevice::run(|device| {
+        for length in [1, 100, 70_000, 1 << 20] {
+            let mut stream = device.connect();
+            let garbage: Vec<u8> = (0..length).map(|i| (i * 31 % 251) as u8 | 0x80).collect();
+            // The device may hang up before it has read everything.
+            let _ = stream.write_all(&garbage);
+            let _ = stream.shutdown(Shutdown::Write);
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest);
+        }
+        assert!(device.ask("get=1\n\n").ends_with("errno=0\n\n"));
+    });
+}
