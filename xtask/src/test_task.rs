@@ -14,8 +14,8 @@ use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
 use crate::{packages, peers};
 
-/// Tests that mostly wait for protocol timers of minutes, by program and module: they run beside all the others.
-const PATIENT: &[(&str, &str)] = &[("lab::scenarios", "rekey::")];
+/// Tests that mostly wait for protocol timers of minutes, by program and modules: they run beside all the others.
+const PATIENT: &[(&str, &[&str])] = &[("lab::scenarios", &["recovery::", "rekey::"])];
 
 /// What the command line asks of the task.
 #[derive(Debug, Default)]
@@ -132,20 +132,23 @@ impl Program {
             arguments: filters.to_vec(),
             patient: false,
         };
-        let Some((_, module)) = PATIENT.iter().find(|(program, _)| *program == self.name) else {
+        let Some((_, modules)) = PATIENT.iter().find(|(program, _)| *program == self.name) else {
             return vec![whole];
         };
         if !filters.is_empty() {
             return vec![whole];
         }
         let patient = Job {
-            name: format!("{}, {module}", self.name),
-            arguments: vec![(*module).to_owned()],
+            name: format!("{}, {}", self.name, modules.join(" ")),
+            arguments: modules.iter().map(|&module| module.to_owned()).collect(),
             patient: true,
             ..whole.clone()
         };
+        let skips = modules
+            .iter()
+            .flat_map(|&module| ["--skip".to_owned(), module.to_owned()]);
         let rest = Job {
-            arguments: vec!["--skip".to_owned(), (*module).to_owned()],
+            arguments: skips.collect(),
             ..whole
         };
         vec![patient, rest]
@@ -440,8 +443,11 @@ mod tests {
         let scenarios = program("lab::scenarios");
         let jobs = scenarios.jobs(&[]);
         assert_eq!(jobs.len(), 2);
-        assert_eq!(jobs[0].arguments, ["rekey::"]);
-        assert_eq!(jobs[1].arguments, ["--skip", "rekey::"]);
+        assert_eq!(jobs[0].arguments, ["recovery::", "rekey::"]);
+        assert_eq!(
+            jobs[1].arguments,
+            ["--skip", "recovery::", "--skip", "rekey::"]
+        );
         assert!(jobs[0].patient && !jobs[1].patient);
         assert_eq!(scenarios.jobs(&["mtu".to_owned()]).len(), 1);
         assert_eq!(program("proto::hushwire_proto").jobs(&[]).len(), 1);

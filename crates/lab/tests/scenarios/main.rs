@@ -6,6 +6,7 @@
 
 mod common;
 
+mod adversity;
 mod allowed_ips;
 mod counters;
 mod interop;
@@ -14,6 +15,7 @@ mod life_cycle;
 mod nat;
 mod nested;
 mod policy_routing;
+mod recovery;
 mod refusals;
 mod rekey;
 mod roaming;
