@@ -1,1 +1,14 @@
-//! A complete WireGuard: the hushwired daemon and the hushwire command.
+//! A complete WireGuard: the `hushwired` daemon and the `hushwire` command.
+//!
+//! This library is what the two binaries share: argument parsing, printing, exit codes. What is
+//! done is done by the crates below it.
+#![forbid(unsafe_code)]
+
+mod daemon;
+mod hardening;
+mod keys;
+mod offloads;
+mod program;
+mod signals;
+
+pub use program::{hushwire, hushwired};

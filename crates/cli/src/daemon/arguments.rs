@@ -1,0 +1,161 @@
+//! The command line of the daemon.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+use crate::offloads::{Offloads, UnknownOffload};
+
+/// What the caller wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Help,
+    Run(Arguments),
+    Version,
+}
+
+/// A device, and how to run it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    pub(super) interface: String,
+    pub(super) foreground: bool,
+    pub(super) offloads: Offloads,
+}
+
+/// What is wrong with a command line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ArgumentError {
+    MissingInterface,
+    MissingValue,
+    NotText(OsString),
+    SecondInterface(String),
+    UnknownOffload(UnknownOffload),
+    UnknownOption(String),
+}
+
+impl fmt::Display for ArgumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingInterface => f.write_str("the name of the interface is missing")?,
+            Self::MissingValue => f.write_str("--disable needs the name of an offload")?,
+            Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
+            Self::SecondInterface(word) => {
+                write!(
+                    f,
+                    "`{word}` is one argument too many: a daemon has one interface"
+                )?;
+            }
+            Self::UnknownOffload(error) => return error.fmt(f),
+            Self::UnknownOption(word) => write!(f, "there is no option `{word}`")?,
+        }
+        f.write_str("; --help shows the usage")
+    }
+}
+
+impl Request {
+    /// Reads the words after the program's name.
+    pub(super) fn parse(words: &[OsString]) -> Result<Self, ArgumentError> {
+        let mut interface = None;
+        let mut foreground = false;
+        let mut offloads = Offloads::ALL;
+        let mut options = true;
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let word = text(word)?;
+            match word {
+                "-h" | "--help" if options => return Ok(Self::Help),
+                "--version" if options => return Ok(Self::Version),
+                "-f" | "--foreground" if options => foreground = true,
+                "--" if options => options = false,
+                "--disable" if options => {
+                    let list = words.next().ok_or(ArgumentError::MissingValue)?;
+                    disable(&mut offloads, text(list)?)?;
+                }
+                _ if options && word.starts_with("--disable=") => {
+                    disable(&mut offloads, &word["--disable=".len()..])?;
+                }
+                _ if options && word.starts_with('-') => {
+                    return Err(ArgumentError::UnknownOption(word.to_owned()));
+                }
+                _ if interface.is_some() => {
+                    return Err(ArgumentError::SecondInterface(word.to_owned()));
+                }
+                _ => interface = Some(word.to_owned()),
+            }
+        }
+        Ok(Self::Run(Arguments {
+            interface: interface.ok_or(ArgumentError::MissingInterface)?,
+            foreground,
+            offloads,
+        }))
+    }
+}
+
+fn text(word: &OsStr) -> Result<&str, ArgumentError> {
+    word.to_str()
+        .ok_or_else(|| ArgumentError::NotText(word.to_owned()))
+}
+
+fn disable(offloads: &mut Offloads, list: &str) -> Result<(), ArgumentError> {
+    offloads
+        .disable(list)
+        .map_err(ArgumentError::UnknownOffload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Request, String> {
+        let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+        Request::parse(&words).map_err(|error| error.to_string())
+    }
+
+    fn run(interface: &str, foreground: bool) -> Request {
+        Request::Run(Arguments {
+            interface: interface.to_owned(),
+            foreground,
+            offloads: Offloads::ALL,
+        })
+    }
+
+    #[test]
+    fn the_forms_of_wireguard_go() {
+        assert_eq!(parse("wg0"), Ok(run("wg0", false)));
+        assert_eq!(parse("-f wg0"), Ok(run("wg0", true)));
+        assert_eq!(parse("--foreground wg0"), Ok(run("wg0", true)));
+        assert_eq!(parse("--version"), Ok(Request::Version));
+        assert_eq!(parse("-h"), Ok(Request::Help));
+        assert_eq!(parse("--help"), Ok(Request::Help));
+    }
+
+    #[test]
+    fn options_stand_anywhere_and_end_at_two_dashes() {
+        assert_eq!(parse("wg0 -f"), Ok(run("wg0", true)));
+        assert_eq!(parse("-f -- -h"), Ok(run("-h", true)));
+    }
+
+    #[test]
+    fn offloads_are_disabled_one_list_after_the_other() {
+        let Ok(Request::Run(arguments)) = parse("--disable tun-uso --disable=udp-gso wg0") else {
+            panic!("not understood");
+        };
+        assert!(!arguments.offloads.tun.uso && !arguments.offloads.udp().gso);
+        assert!(arguments.offloads.udp().gro);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            ("", "name of the interface"),
+            ("-f", "name of the interface"),
+            ("wg0 wg1", "`wg1`"),
+            ("-x wg0", "`-x`"),
+            ("wg0 --disable", "--disable"),
+            ("--disable=gso wg0", "`gso`"),
+        ];
+        for (line, part) in cases {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The daemon: one device, in the foreground or the background.
+//!
+//! Device and control socket are made by the process that was called, so that whoever called it
+//! may use both as soon as it has ended. It hands them to a process in the background by their
+//! descriptors, and ends when that process says that it is ready.
+
+mod arguments;
+mod background;
+mod environment;
+mod error;
+mod serve;
+mod setup;
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::process::ExitCode;
+
+use hushwire_io::process::Inherited;
+
+use crate::hardening::keep_memory_private;
+use crate::offloads;
+use crate::program::fail;
+use arguments::{Arguments, Request};
+use environment::Environment;
+use error::Error;
+
+/// Runs the daemon as the program `name` with these arguments.
+pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
+    match Request::parse(words) {
+        Ok(Request::Help) => {
+            let _ = write!(std::io::stdout(), "{}", usage(name));
+            ExitCode::SUCCESS
+        }
+        Ok(Request::Version) => {
+            let _ = writeln!(
+                std::io::stdout(),
+                "hushwired {}: userspace WireGuard for Linux",
+                env!("CARGO_PKG_VERSION")
+            );
+            ExitCode::SUCCESS
+        }
+        Ok(Request::Run(arguments)) => match run(name, words, arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(name, &error.to_string()),
+        },
+        Err(error) => fail(name, &error.to_string()),
+    }
+}
+
+fn run(name: &OsStr, words: &[OsString], arguments: Arguments) -> Result<(), Error> {
+    let mut inherited = Inherited::take_all().map_err(Error::Descriptors)?;
+    keep_memory_private();
+    let environment = Environment::read()?;
+    let foreground = arguments.foreground || environment.foreground;
+    let report = environment.take_report(&mut inherited)?;
+    let settings = setup::Settings::new(arguments, environment)?;
+    if foreground {
+        return serve::serve(settings, inherited, report);
+    }
+    let (tun, socket) = setup::create(&settings, &mut inherited)?;
+    // What is left is the caller's, and none of a daemon's business.
+    drop(inherited);
+    background::start(name, words, &settings, &tun, socket)
+}
+
+fn usage(name: &OsStr) -> String {
+    let name = name.to_string_lossy();
+    let offloads = offloads::names().collect::<Vec<_>>().join(", ");
+    format!(
+        "\
+Usage: {name} [-f|--foreground] [--disable OFFLOAD[,OFFLOAD]...] INTERFACE
+
+Makes the WireGuard interface INTERFACE, to be configured with wg(8), and carries its packets.
+Ends when the interface is deleted, its control socket is removed, or on SIGINT or SIGTERM.
+
+  -f, --foreground   stay in the foreground
+      --disable      do without these offloads: {offloads}
+  -h, --help         this text
+      --version      the version
+
+Environment:
+  LOG_LEVEL                verbose, error (the default) or silent; in the background nothing is
+                           logged unless it is set
+  HUSHWIRE_DISABLE         as --disable
+  WG_TUN_FD                descriptor of a TUN device to use
+  WG_UAPI_FD               descriptor of a control socket that listens already
+  WG_PROCESS_FOREGROUND    1: as --foreground
+  WG_TUN_NAME_FILE         file to write the name of the interface to
+"
+    )
+}

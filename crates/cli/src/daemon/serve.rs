@@ -1,0 +1,91 @@
+//! Running a device until it ends.
+
+use std::os::fd::OwnedFd;
+
+use hushwire_engine::{Engine, Logger, Options};
+use hushwire_io::process::Inherited;
+use hushwire_io::tun::Tun;
+
+use super::background::report;
+use super::error::Error;
+use super::setup::{self, Settings};
+use crate::signals::{EndRequests, Watch};
+
+/// Runs the device in this process until it is to end. With a pipe to report to, this is the
+/// process in the background.
+pub(super) fn serve(
+    settings: Settings,
+    inherited: Inherited,
+    caller: Option<OwnedFd>,
+) -> Result<(), Error> {
+    if caller.is_some() {
+        detach();
+    }
+    let started = start(settings, inherited);
+    match (started, caller) {
+        (Ok(running), Some(caller)) => {
+            report(caller, Ok(()));
+            running.wait();
+            Ok(())
+        }
+        (Ok(running), None) => {
+            running.wait();
+            Ok(())
+        }
+        (Err(error), Some(caller)) => {
+            report(caller, Err(&error));
+            Err(error)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+struct Running {
+    engine: Engine,
+    // The interface goes with the last descriptor, after the engine's own.
+    _tun: Tun,
+    _signals: Watch,
+}
+
+impl Running {
+    fn wait(self) {
+        self.engine.wait();
+    }
+}
+
+fn start(settings: Settings, mut inherited: Inherited) -> Result<Running, Error> {
+    // Before the socket's file is there, so that nothing ends the process without removing it.
+    let signals = EndRequests::catch().map_err(Error::Signals)?;
+    let (tun, socket) = setup::create(&settings, &mut inherited)?;
+    drop(inherited);
+    let name = tun.name().map_err(Error::TunName)?;
+    let log = Logger::new(settings.log_level.unwrap_or_default(), &name);
+    let options = Options {
+        log,
+        udp: settings.offloads.udp(),
+        control_socket: Some(socket),
+    };
+    let engine = Engine::start(&tun, options).map_err(Error::Start)?;
+    let stopper = engine.stopper();
+    let signals = match signals.watch(move || stopper.stop()) {
+        Ok(signals) => signals,
+        Err(error) => {
+            engine.stop();
+            engine.wait();
+            return Err(Error::Signals(error));
+        }
+    };
+    Ok(Running {
+        engine,
+        _tun: tun,
+        _signals: signals,
+    })
+}
+
+/// Lets go of the caller's terminal, whose signals are not for a daemon, and takes back the name
+/// that starting by /proc/self/exe took.
+fn detach() {
+    // It fails only for the leader of a process group, which a child is not.
+    let _ = rustix::process::setsid();
+    let _ = rustix::thread::set_name(c"hushwired");
+}

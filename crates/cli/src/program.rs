@@ -1,0 +1,87 @@
+//! Which program this is: the name it was started under decides.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::{daemon, keys};
+
+/// The program `hushwired`, whatever name it was started under.
+#[must_use]
+pub fn hushwired() -> ExitCode {
+    let mut words = env::args_os();
+    let name = words.next().unwrap_or_else(|| "hushwired".into());
+    daemon::main(&name, &words.collect::<Vec<_>>())
+}
+
+/// The program `hushwire`. Under the names `hushwired` and `wireguard-go` it is the daemon, under
+/// `wg` the command of that name.
+#[must_use]
+pub fn hushwire() -> ExitCode {
+    let mut words = env::args_os();
+    let name = words.next().unwrap_or_else(|| "hushwire".into());
+    let words: Vec<OsString> = words.collect();
+    match Path::new(&name).file_name().and_then(OsStr::to_str) {
+        Some("hushwired" | "wireguard-go") => daemon::main(&name, &words),
+        Some("wg") => wg(&name, &words),
+        Some("wg-quick") => fail(
+            &name,
+            "not part of this version; bring a configuration up with `hushwire run CONF`",
+        ),
+        _ => command(&name, &words),
+    }
+}
+
+fn wg(name: &OsStr, words: &[OsString]) -> ExitCode {
+    keys::command(name, words).unwrap_or_else(|| {
+        fail(
+            name,
+            "of wg(8) this version has genkey, genpsk and pubkey; use wireguard-tools for the rest",
+        )
+    })
+}
+
+fn command(name: &OsStr, words: &[OsString]) -> ExitCode {
+    let Some(verb) = words.first() else {
+        let _ = write!(std::io::stderr(), "{USAGE}");
+        return ExitCode::FAILURE;
+    };
+    if let Some(code) = keys::command(name, words) {
+        return code;
+    }
+    match verb.to_str() {
+        Some("-h" | "--help" | "help") => {
+            let _ = write!(std::io::stdout(), "{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Some("-V" | "--version" | "version") => {
+            let _ = writeln!(std::io::stdout(), "hushwire {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let verb = verb.to_string_lossy();
+            fail(
+                name,
+                &format!("there is no command `{verb}`; `hushwire --help` lists them"),
+            )
+        }
+    }
+}
+
+/// Says on standard error why a program ends without having done its work.
+pub(crate) fn fail(name: &OsStr, why: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{}: {why}", name.to_string_lossy());
+    ExitCode::FAILURE
+}
+
+const USAGE: &str = "\
+Usage: hushwire COMMAND [ARGUMENT]...
+
+  genkey      make a private key
+  genpsk      make a pre-shared key
+  pubkey      read a private key, print its public key
+
+The daemon is `hushwired`, or `hushwire` under that name.
+";
