@@ -33,7 +33,7 @@ pub(crate) fn aton(text: &str) -> Option<Ipv4Addr> {
 }
 
 /// A number by C's rules for literals: `0x` hex, `0` octal, else decimal.
-fn c_number(text: &str) -> Option<u32> {
+pub(crate) fn c_number(text: &str) -> Option<u32> {
     let (digits, radix) = match text.as_bytes() {
         [b'0', b'x' | b'X', rest @ ..] => (rest, 16),
         [b'0', rest @ ..] if !rest.is_empty() => (rest, 8),

@@ -1,7 +1,8 @@
 //! The typed model of a WireGuard device and its text forms.
 //!
-//! * [`key`], [`prefix`], [`endpoint`], [`port`]: the values, each with the text forms that the
+//! * [`key`], [`prefix`], [`endpoint`], [`port`], [`setting`]: the values, each with the text forms that the
 //!   standard tools read and write;
+//! * [`conf`]: the `.conf` file of wg(8) and wg-quick(8), with line and column of every value;
 //! * [`device`] and [`update`]: a device as read, and a change to one;
 //! * [`uapi`]: the cross-platform userspace interface, both ends.
 //!
@@ -11,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod conf;
 pub mod device;
 pub mod endpoint;
 mod inet;
@@ -20,10 +22,12 @@ mod number;
 pub mod port;
 pub mod prefix;
 pub mod resolve;
+pub mod setting;
 pub mod text;
 pub mod uapi;
 pub mod update;
 
+pub use conf::Config;
 pub use device::Device;
 pub use endpoint::Endpoint;
 pub use key::{PresharedKey, PrivateKey, PublicKey};
