@@ -15,6 +15,7 @@
 //!
 //! The MACs of the messages are left zero; they are the business of [`crate::cookie`].
 
+use core::cell::OnceCell;
 use core::fmt;
 
 use zeroize::Zeroizing;
@@ -77,27 +78,33 @@ impl fmt::Debug for LocalIdentity {
 pub struct RemoteStatic {
     public: PublicKey,
     psk: PresharedKey,
-    /// `None` without a local key, and when the peer's is of low order: no handshake is possible.
-    static_static: Option<SharedSecret>,
+    /// Computed when it is first needed: a device may have many peers that never speak. `None` in
+    /// the cell when the peer's key is of low order: no handshake is possible.
+    static_static: OnceCell<Option<SharedSecret>>,
 }
 
 impl RemoteStatic {
-    /// A peer without pre-shared key, seen from the device with this identity, if it has one yet.
+    /// A peer without pre-shared key.
     #[must_use]
-    pub fn new<C: Crypto>(local: Option<&LocalIdentity>, public: PublicKey) -> Self {
-        let mut remote = Self {
+    pub const fn new(public: PublicKey) -> Self {
+        Self {
             public,
             psk: PresharedKey::NONE,
-            static_static: None,
-        };
-        remote.set_local::<C>(local);
-        remote
+            static_static: OnceCell::new(),
+        }
     }
 
     /// Takes in that the device's own key has changed.
-    pub fn set_local<C: Crypto>(&mut self, local: Option<&LocalIdentity>) {
-        self.static_static =
-            local.and_then(|local| C::dh(local.private.as_bytes(), self.public.as_bytes()));
+    pub fn forget_local(&mut self) {
+        self.static_static = OnceCell::new();
+    }
+
+    /// The secret shared with the device of this identity, which must be the same in every call
+    /// until [`Self::forget_local`].
+    fn static_static<C: Crypto>(&self, local: &LocalIdentity) -> Option<&SharedSecret> {
+        self.static_static
+            .get_or_init(|| C::dh(local.private.as_bytes(), self.public.as_bytes()))
+            .as_ref()
     }
 
     /// Sets the pre-shared key, [`PresharedKey::NONE`] for none. A handshake reads it when it ends,
@@ -118,11 +125,10 @@ impl RemoteStatic {
         &self.psk
     }
 
-    /// Whether a handshake with this peer is possible at all: the device has a key, and the peer's
-    /// is not of low order.
+    /// Whether a handshake with this peer is possible at all: its key is not of low order.
     #[must_use]
-    pub const fn is_usable(&self) -> bool {
-        self.static_static.is_some()
+    pub fn is_usable<C: Crypto>(&self, local: &LocalIdentity) -> bool {
+        self.static_static::<C>(local).is_some()
     }
 }
 
@@ -163,7 +169,7 @@ pub fn initiate<C: Crypto>(
     ephemeral: PrivateKey,
     timestamp: Tai64n,
 ) -> Option<([u8; INITIATION_SIZE], InitiatorState)> {
-    let static_static = remote.static_static.as_ref()?;
+    let static_static = remote.static_static::<C>(local)?;
     let mut transcript = Transcript::new::<C>(IDENTIFIER, &remote.public);
     let mut payload = timestamp.to_bytes();
     let first = transcript.write_first::<C>(
@@ -286,12 +292,13 @@ impl ReceivedInitiation {
     #[must_use]
     pub fn authenticate<C: Crypto>(
         self,
+        local: &LocalIdentity,
         remote: &RemoteStatic,
     ) -> Option<(Tai64n, ResponderState)> {
         if self.remote_public != remote.public {
             return None;
         }
-        let static_static = remote.static_static.as_ref()?;
+        let static_static = remote.static_static::<C>(local)?;
         let (mut transcript, mut timestamp) = (self.transcript, self.timestamp);
         transcript
             .read_first_payload::<C>(static_static, &mut timestamp, &self.timestamp_tag)

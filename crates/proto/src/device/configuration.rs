@@ -67,7 +67,7 @@ impl<C: Crypto> Device<C> {
         for id in ids {
             self.forget_pending(id);
             if let Some(peer) = self.peers.get_mut(&id) {
-                peer.remote.set_local::<C>(self.identity.as_ref());
+                peer.remote.forget_local();
                 peer.shared.retire_keypairs();
                 // The next handshake need not wait for the one that was made with the old key.
                 peer.last_handshake_sent = None;
@@ -132,7 +132,7 @@ impl<C: Crypto> Device<C> {
         }
         let id = PeerId(self.next_peer);
         self.next_peer += 1;
-        let remote = RemoteStatic::new::<C>(self.identity.as_ref(), key);
+        let remote = RemoteStatic::new(key);
         let timers = self.new_timers();
         let peer = PeerState::new(Arc::new(Peer::new(id, key)), remote, timers);
         self.by_key.insert(key, id);

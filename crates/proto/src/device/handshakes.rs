@@ -132,7 +132,7 @@ impl<C: Crypto> Device<C> {
             .ok_or(Dropped::UnknownPeer)?;
         let peer = self.peers.get_mut(&id).ok_or(Dropped::UnknownPeer)?;
         let (timestamp, responder) = received
-            .authenticate::<C>(&peer.remote)
+            .authenticate::<C>(local, &peer.remote)
             .ok_or(Dropped::Unauthentic)?;
         peer.check_fresh(now.monotonic, timestamp)?;
         peer.latest_timestamp = Some(timestamp);
@@ -252,7 +252,11 @@ impl<C: Crypto> Device<C> {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if self.identity.is_none() || !peer.remote.is_usable() || peer.shared.path().is_none() {
+        let usable = self
+            .identity
+            .as_ref()
+            .is_some_and(|local| peer.remote.is_usable::<C>(local));
+        if !usable || peer.shared.path().is_none() {
             return;
         }
         let earliest = peer.last_handshake_sent.map(|sent| sent + REKEY_TIMEOUT);

@@ -1,6 +1,7 @@
 //! Both sides of the handshake against each other, and against everything that could be wrong.
 
 use alloc::format;
+use core::cell::OnceCell;
 
 use super::*;
 use crate::crypto::testing::{TestRandom, hex};
@@ -30,8 +31,8 @@ impl Pair {
         let mut random = TestRandom(seed);
         let one = LocalIdentity::new::<C>(PrivateKey::generate(&mut random));
         let two = LocalIdentity::new::<C>(PrivateKey::generate(&mut random));
-        let to_two = RemoteStatic::new::<C>(Some(&one), *two.public_key());
-        let to_one = RemoteStatic::new::<C>(Some(&two), *one.public_key());
+        let to_two = RemoteStatic::new(*two.public_key());
+        let to_one = RemoteStatic::new(*one.public_key());
         Self {
             initiator: Side {
                 local: one,
@@ -61,7 +62,7 @@ impl Pair {
     fn respond(&mut self, message: &[u8]) -> Option<([u8; RESPONSE_SIZE], SessionKeys)> {
         let Side { local, remote } = &self.responder;
         let received = ReceivedInitiation::open::<C>(local, &initiation(message)?)?;
-        let (time, state) = received.authenticate::<C>(remote)?;
+        let (time, state) = received.authenticate::<C>(local, remote)?;
         assert_eq!(time, timestamp());
         let ephemeral = PrivateKey::generate(&mut self.random);
         state.respond::<C>(remote, RESPONDER_INDEX, &ephemeral)
@@ -248,9 +249,17 @@ fn an_initiation_names_its_sender_and_only_the_sender_authenticates_it() {
         pair.initiator.local.public_key()
     );
     let stranger = LocalIdentity::new::<C>(PrivateKey::new([9; 32]));
-    let stranger = RemoteStatic::new::<C>(Some(&responder.local), *stranger.public_key());
-    assert!(open().authenticate::<C>(&stranger).is_none());
-    assert!(open().authenticate::<C>(&responder.remote).is_some());
+    let stranger = RemoteStatic::new(*stranger.public_key());
+    assert!(
+        open()
+            .authenticate::<C>(&responder.local, &stranger)
+            .is_none()
+    );
+    assert!(
+        open()
+            .authenticate::<C>(&responder.local, &responder.remote)
+            .is_some()
+    );
 }
 
 /// Someone who knows both public keys, but no private one, can name anyone as the sender.
@@ -263,12 +272,12 @@ fn a_stolen_name_does_not_authenticate() {
         pair.responder.local.public_key().as_bytes(),
     )
     .unwrap();
-    pair.initiator.remote.static_static = Some(secret);
+    pair.initiator.remote.static_static = OnceCell::from(Some(secret));
     let (message, _) = pair.initiate();
     let Side { local, remote } = &pair.responder;
     let received = ReceivedInitiation::open::<C>(local, &initiation(&message).unwrap()).unwrap();
     assert_eq!(received.remote_public_key(), remote.public_key());
-    assert!(received.authenticate::<C>(remote).is_none());
+    assert!(received.authenticate::<C>(local, remote).is_none());
 }
 
 #[test]
@@ -282,8 +291,8 @@ fn keys_of_low_order_are_refused_everywhere() {
     ] {
         let point = PublicKey::new(hex(point));
         // As a peer.
-        let remote = RemoteStatic::new::<C>(Some(&pair.initiator.local), point);
-        assert!(!remote.is_usable());
+        let remote = RemoteStatic::new(point);
+        assert!(!remote.is_usable::<C>(&pair.initiator.local));
         let ephemeral = PrivateKey::new([1; 32]);
         let local = &pair.initiator.local;
         assert!(initiate::<C>(local, &remote, 1, ephemeral, timestamp()).is_none());
@@ -300,12 +309,12 @@ fn keys_of_low_order_are_refused_everywhere() {
 #[test]
 fn a_peer_follows_the_devices_key() {
     let mut pair = Pair::new(11);
-    let remote = &mut pair.initiator.remote;
-    remote.set_local::<C>(None);
-    assert!(!remote.is_usable());
-    let local = &pair.initiator.local;
-    assert!(initiate::<C>(local, remote, 1, PrivateKey::new([1; 32]), timestamp()).is_none());
-    remote.set_local::<C>(Some(local));
+    let Side { local, remote } = &mut pair.initiator;
+    let (new_key, old_key) = (LocalIdentity::new::<C>(PrivateKey::new([7; 32])), &*local);
+    assert!(remote.is_usable::<C>(old_key));
+    remote.forget_local();
+    *local = new_key;
+    pair.responder.remote = RemoteStatic::new(*local.public_key());
     let (message, state) = pair.initiate();
     let (message, _) = pair.respond(&message).unwrap();
     assert!(pair.finish(&state, &message).is_some());

@@ -24,7 +24,7 @@ impl Forger {
     pub(crate) fn new(private: &PrivateKey, remote: PublicKey) -> Self {
         let identity = LocalIdentity::new::<DefaultCrypto>(private.clone());
         Self {
-            remote: RemoteStatic::new::<DefaultCrypto>(Some(&identity), remote),
+            remote: RemoteStatic::new(remote),
             identity,
             macs: CookieGenerator::new::<DefaultCrypto>(&remote),
             random: Seeded::new(0xf0_46e4),
