@@ -6,3 +6,6 @@
 
 mod handshake;
 mod harness;
+mod keepalive;
+mod rekey;
+mod retries;

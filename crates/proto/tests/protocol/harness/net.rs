@@ -149,6 +149,16 @@ impl Net {
             .is_some()
     }
 
+    /// Lets time pass until the current keypair of `host` with `other` has this age.
+    pub(crate) fn advance_to_age(&mut self, host: usize, other: usize, age: Duration) {
+        let current = self.shared(host, other).current().expect("a keypair");
+        let has = self
+            .now_of(host)
+            .monotonic
+            .saturating_since(current.created());
+        self.advance(age.checked_sub(has).expect("an age in the future"));
+    }
+
     /// Has every datagram from now on judged by `filter`.
     pub(crate) fn filter(&mut self, filter: impl FnMut(&Datagram) -> Fate + 'static) {
         self.filter = Some(Box::new(filter));
