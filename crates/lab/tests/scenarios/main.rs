@@ -21,5 +21,6 @@ mod rekey;
 mod roaming;
 mod source_address;
 mod traffic;
+mod unreachable;
 mod volume;
 mod wg_quick;
