@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::process::Command;
+use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use hushwire_io::udp::{
@@ -194,14 +195,37 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Runs the `ip` command in the namespace of the calling thread.
-pub(crate) fn ip(arguments: &str) {
+/// Runs the `ip` command in the namespace of the calling thread; returns what it prints.
+pub(crate) fn ip(arguments: &str) -> String {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())
         .output()
         .expect("the `ip` command: install iproute2");
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {arguments}: {complaint}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Adds an IPv6 address, and waits until the kernel delivers to it: it installs the route for
+/// that in the background.
+pub(crate) fn add_ipv6(address: &str, interface: &str) {
+    ip(&format!("addr add {address} dev {interface} nodad"));
+    let (address, _) = address.split_once('/').expect("an address with a prefix");
+    eventually("a local route", || {
+        !ip(&format!(
+            "-6 route show table local dev {interface} {address}"
+        ))
+        .is_empty()
+    });
+}
+
+/// Waits for what happens soon, at a time of the system's choosing.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within ten seconds");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The index of an interface of the calling thread's namespace.
