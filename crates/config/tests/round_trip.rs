@@ -10,7 +10,7 @@ use hushwire_config::conf::{
 };
 use hushwire_config::device::{Device, Peer};
 use hushwire_config::endpoint::Endpoint;
-use hushwire_config::prefix::{AllowedIpEntry, Prefix};
+use hushwire_config::prefix::{self, AllowedIpEntry, Prefix};
 use hushwire_config::text::{Line, Word};
 use hushwire_config::uapi::set::{Event, SetParser};
 use hushwire_config::uapi::{Conversation, get, reply, set};
@@ -41,7 +41,8 @@ fn addr() -> impl Strategy<Value = SocketAddr> {
 }
 
 fn prefix() -> impl Strategy<Value = Prefix> {
-    any::<(IpAddr, u8)>().prop_filter_map("too long", |(ip, cidr)| Prefix::new(ip, cidr % 129))
+    any::<(IpAddr, u8)>()
+        .prop_map(|(ip, cidr)| Prefix::new(ip, cidr % (prefix::width(ip) + 1)).unwrap())
 }
 
 fn allowed_ip() -> impl Strategy<Value = AllowedIp> {
@@ -123,9 +124,8 @@ fn table() -> impl Strategy<Value = Table> {
 }
 
 fn interface() -> impl Strategy<Value = Interface> {
-    let address = any::<(IpAddr, u8)>().prop_filter_map("too long", |(ip, length)| {
-        InterfaceAddress::new(ip, length % 129)
-    });
+    let address =
+        prefix().prop_map(|prefix| InterfaceAddress::new(prefix.addr(), prefix.cidr()).unwrap());
     let dns = word("[^ \n]{1,12}").prop_map(Dns::new);
     let wg = (
         option::of(spanned(private_key())),

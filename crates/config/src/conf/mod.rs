@@ -3,6 +3,16 @@
 //! [`parse`] takes exactly what the standard tools take (those of 2026) and knows the line and
 //! column of every value. [`Config::check`] finds what they would only fail on, or trip over,
 //! later. [`Config::print`] writes a file that reads back the same.
+//!
+//! ```
+//! use hushwire_config::conf::{Dialect, parse};
+//!
+//! let error = parse(b"[Interface]\nListenPort = x\n", Dialect::Quick).unwrap_err();
+//! assert_eq!(
+//!     error.in_file("wg0.conf").to_string(),
+//!     "wg0.conf:2:14: ListenPort `x` is no port; write a number up to 65535"
+//! );
+//! ```
 
 mod apply;
 mod check;

@@ -2,7 +2,7 @@
 //! `set=1` over a stream socket.
 //!
 //! A server calls [`server::serve`], or feeds a [`server::Conversation`], with its device behind
-//! [`DeviceControl`](session::DeviceControl). A client writes [`set::write`] or
+//! [`DeviceControl`]. A client writes [`set::write`] or
 //! [`get::REQUEST`] and reads [`reply::set`] or [`reply::get`].
 
 mod buffer;
