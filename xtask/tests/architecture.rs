@@ -1,0 +1,97 @@
+//! ARCHITECTURE.md and DEPENDENCIES.md are true: who may use whom, who may be unsafe, and why each
+//! foreign crate is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the workspace")
+        .to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The names in a section of a manifest.
+fn section(manifest: &str, header: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    manifest
+        .lines()
+        .skip_while(|line| line.trim() != header)
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()))
+        .filter_map(|line| line.split(|c| !is_name(c)).next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What each of our crates may use of ours: the table of ARCHITECTURE.md.
+fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
+    BTreeMap::from([
+        ("aead", &[] as &[_]),
+        (
+            "cli",
+            &["config", "engine", "io", "lab", "netlink", "proto"] as &[_],
+        ),
+        ("config", &[]),
+        ("engine", &["config", "io", "proto"]),
+        ("io", &[]),
+        ("lab", &["netlink"]),
+        ("netlink", &[]),
+        ("proto", &["aead"]),
+    ])
+}
+
+#[test]
+fn no_crate_reaches_past_its_neighbours() {
+    let allowed = allowed();
+    let crates: BTreeSet<String> = fs::read_dir(root().join("crates"))
+        .expect("the crates")
+        .map(|entry| entry.expect("a crate").file_name().into_string().expect("a name"))
+        .collect();
+    let known: BTreeSet<String> = allowed.keys().map(|name| (*name).to_owned()).collect();
+    assert_eq!(crates, known, "a crate is not in the table, or gone from it");
+    for (name, may_use) in allowed {
+        let manifest = read(&format!("crates/{name}/Cargo.toml"));
+        for used in section(&manifest, "[dependencies]") {
+            if let Some(ours) = used.strip_prefix("hushwire-") {
+                assert!(may_use.contains(&ours), "{name} may not use {ours}");
+            }
+        }
+        let row = format!("`crates/{name}`");
+        assert!(read("ARCHITECTURE.md").contains(&row), "no row for {row}");
+    }
+}
+
+#[test]
+fn only_three_crates_may_be_unsafe() {
+    for name in ["cli", "config", "engine", "lab", "proto"] {
+        let library = read(&format!("crates/{name}/src/lib.rs"));
+        assert!(
+            library.contains("#![forbid(unsafe_code)]"),
+            "{name} must forbid unsafe code"
+        );
+    }
+}
+
+#[test]
+fn every_foreign_crate_has_its_reason() {
+    let reasons = read("DEPENDENCIES.md");
+    let mut used = BTreeSet::new();
+    let members = allowed().into_keys().map(|name| format!("crates/{name}"));
+    for member in members.chain(["xtask".to_owned()]) {
+        let manifest = read(&format!("{member}/Cargo.toml"));
+        used.extend(section(&manifest, "[dependencies]"));
+        used.extend(section(&manifest, "[dev-dependencies]"));
+    }
+    for name in used.iter().filter(|name| !name.starts_with("hushwire")) {
+        let quoted = format!("`{name}`");
+        assert!(reasons.contains(&quoted), "DEPENDENCIES.md does not name {quoted}");
+    }
+    assert!(used.len() > 10, "the manifests were not read");
+}
