@@ -4,8 +4,11 @@
 //! Nothing here sleeps, opens a socket or reads a clock. [`harness::Net`] carries datagrams
 //! between devices, moves time from one event to the next and writes everything down.
 
+mod allowed_ips;
 mod handshake;
 mod harness;
 mod keepalive;
+mod keypairs;
 mod rekey;
 mod retries;
+mod roaming;

@@ -331,6 +331,9 @@ impl Net {
     /// Serves what is due now and puts on the wire what the hosts have to send.
     pub(crate) fn settle(&mut self) {
         for host in 0..self.hosts.len() {
+            if self.hosts[host].style == Style::DataPath {
+                self.hosts[host].device.publish();
+            }
             let mut services = 0;
             while self.hosts[host].deadline().is_some_and(|at| at <= self.now) {
                 services += 1;
@@ -340,10 +343,11 @@ impl Net {
             for outgoing in self.hosts[host].take_outgoing() {
                 let from = self.hosts[host].address;
                 let source = outgoing.from.unwrap_or(from.ip());
+                assert_eq!(source, from.ip(), "an address that the host has");
                 self.transmit(Datagram {
                     at: self.now,
                     host,
-                    from: SocketAddr::new(source, from.port()),
+                    from,
                     to: outgoing.to,
                     tos: outgoing.tos,
                     bytes: outgoing.bytes,
@@ -408,8 +412,14 @@ impl Net {
         self.hosts[host].device.report_load(now, 512, 4096);
     }
 
-    /// The host has another address from now on.
+    /// The host has another address from now on, and its system says so.
     pub(crate) fn move_host(&mut self, host: usize, address: &str) {
-        self.hosts[host].address = address.parse().unwrap();
+        let host = &mut self.hosts[host];
+        host.address = address.parse().unwrap();
+        for peer in host.device.peers() {
+            if let Some(path) = peer.shared().path() {
+                peer.shared().forget_source(path);
+            }
+        }
     }
 }
