@@ -8,7 +8,7 @@ pub(crate) fn keep_memory_private() {
     // Neither is refused on a kernel that works, and a tunnel is of use without them.
     let none = Rlimit {
         current: Some(0),
-        maximum: Some(0),
+        ..rustix::process::getrlimit(Resource::Core)
     };
     let _ = rustix::process::setrlimit(Resource::Core, none);
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);

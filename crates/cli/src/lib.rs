@@ -9,6 +9,7 @@ mod hardening;
 mod keys;
 mod offloads;
 mod program;
+mod run;
 mod signals;
 
 pub use program::{hushwire, hushwired};

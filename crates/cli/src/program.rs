@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{daemon, keys};
+use crate::{daemon, keys, run};
 
 /// The program `hushwired`, whatever name it was started under.
 #[must_use]
@@ -52,6 +52,7 @@ fn command(name: &OsStr, words: &[OsString]) -> ExitCode {
         return code;
     }
     match verb.to_str() {
+        Some("run") => run::main(name, words.get(1..).unwrap_or_default()),
         Some("-h" | "--help" | "help") => {
             let _ = write!(std::io::stdout(), "{USAGE}");
             ExitCode::SUCCESS
@@ -72,6 +73,7 @@ fn command(name: &OsStr, words: &[OsString]) -> ExitCode {
 
 /// Says on standard error why a program ends without having done its work.
 pub(crate) fn fail(name: &OsStr, why: &str) -> ExitCode {
+    let name = Path::new(name).file_name().unwrap_or(name);
     let _ = writeln!(std::io::stderr(), "{}: {why}", name.to_string_lossy());
     ExitCode::FAILURE
 }
@@ -79,6 +81,7 @@ pub(crate) fn fail(name: &OsStr, why: &str) -> ExitCode {
 const USAGE: &str = "\
 Usage: hushwire COMMAND [ARGUMENT]...
 
+  run CONF    bring a configuration up in the foreground, take it down at the end
   genkey      make a private key
   genpsk      make a pre-shared key
   pubkey      read a private key, print its public key

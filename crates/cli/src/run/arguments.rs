@@ -1,0 +1,150 @@
+//! The command line of `hushwire run`.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::offloads::{self, Offloads, UnknownOffload};
+
+/// What the caller wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Help,
+    Run(Arguments),
+}
+
+/// A file, and how to run it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    pub(super) file: PathBuf,
+    /// None: as the file.
+    pub(super) name: Option<String>,
+    pub(super) offloads: Offloads,
+}
+
+/// What is wrong with a command line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ArgumentError {
+    MissingFile,
+    MissingValue(&'static str),
+    NotText(OsString),
+    SecondFile(OsString),
+    UnknownOffload(UnknownOffload),
+    UnknownOption(OsString),
+}
+
+impl fmt::Display for ArgumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingFile => f.write_str("the name of the configuration file is missing")?,
+            Self::MissingValue(option) => write!(f, "{option} needs a value")?,
+            Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
+            Self::SecondFile(word) => write!(
+                f,
+                "`{}` is one argument too many: run one configuration at a time",
+                word.to_string_lossy()
+            )?,
+            Self::UnknownOffload(error) => return error.fmt(f),
+            Self::UnknownOption(word) => {
+                write!(f, "there is no option `{}`", word.to_string_lossy())?;
+            }
+        }
+        f.write_str("; `hushwire run --help` shows the usage")
+    }
+}
+
+impl Request {
+    /// Reads the words after `run`, and the environment.
+    pub(super) fn parse(words: &[OsString]) -> Result<Self, ArgumentError> {
+        let mut file = None;
+        let mut name = None;
+        let mut offloads = Offloads::ALL;
+        let mut disable = |list: &str| {
+            offloads
+                .disable(list)
+                .map_err(ArgumentError::UnknownOffload)
+        };
+        if let Some(list) = env::var_os(offloads::VARIABLE) {
+            disable(&list.to_string_lossy())?;
+        }
+        let mut options = true;
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let text = word.to_str().unwrap_or_default();
+            let (option, attached) = match text.split_once('=') {
+                Some((option, value)) => (option, Some(value)),
+                None => (text, None),
+            };
+            let mut value = |option| match attached {
+                Some(value) => Ok(value),
+                None => {
+                    let next = words.next().ok_or(ArgumentError::MissingValue(option))?;
+                    next.to_str()
+                        .ok_or_else(|| ArgumentError::NotText(next.clone()))
+                }
+            };
+            match option {
+                "-h" | "--help" if options => return Ok(Self::Help),
+                "--" if options && attached.is_none() => options = false,
+                "--name" if options => name = Some(value("--name")?.to_owned()),
+                "--disable" if options => disable(value("--disable")?)?,
+                _ if options && text.starts_with('-') => {
+                    return Err(ArgumentError::UnknownOption(word.clone()));
+                }
+                _ if file.is_some() => return Err(ArgumentError::SecondFile(word.clone())),
+                _ => file = Some(PathBuf::from(word)),
+            }
+        }
+        Ok(Self::Run(Arguments {
+            file: file.ok_or(ArgumentError::MissingFile)?,
+            name,
+            offloads,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Request, String> {
+        let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+        Request::parse(&words).map_err(|error| error.to_string())
+    }
+
+    fn run(line: &str) -> Arguments {
+        match parse(line) {
+            Ok(Request::Run(arguments)) => arguments,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_and_options_in_any_order() {
+        let plain = run("wg0.conf");
+        assert_eq!(plain.file, PathBuf::from("wg0.conf"));
+        assert_eq!(plain.name, None);
+        assert_eq!(run("x.conf --name wg7").name.as_deref(), Some("wg7"));
+        assert_eq!(run("--name=wg7 x.conf").name.as_deref(), Some("wg7"));
+        assert!(!run("--disable udp-gso x.conf").offloads.udp().gso);
+        assert_eq!(run("a=b.conf").file, PathBuf::from("a=b.conf"));
+        assert_eq!(run("-- --name").file, PathBuf::from("--name"));
+        assert_eq!(parse("--help"), Ok(Request::Help));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            ("", "configuration file"),
+            ("a b", "`b`"),
+            ("--name", "--name needs"),
+            ("--nmae x a", "`--nmae`"),
+            ("--disable=x a", "`x`"),
+        ];
+        for (line, part) in cases {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}
