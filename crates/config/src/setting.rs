@@ -124,9 +124,11 @@ pub fn persistent_keepalive(text: &str) -> Result<u16, BadValue> {
 
 /// An entry of a list of allowed IPs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListEntry {
+pub struct ListEntry<'a> {
     /// Where it starts in the list, in bytes.
     pub offset: usize,
+    /// The prefix as it was written, without a sign.
+    pub written: &'a str,
     /// Whether it has a `+` or `-`. One such entry makes the whole list a change to what the
     /// peer has, instead of a replacement.
     pub signed: bool,
@@ -139,7 +141,7 @@ pub struct ListEntry {
 ///
 /// Yields [`SettingError::AllowedIpAddress`] or [`SettingError::AllowedIpLength`] for the
 /// entries that are none, an empty one included, with its offset.
-pub fn allowed_ips(text: &str) -> impl Iterator<Item = Result<ListEntry, (usize, BadValue)>> + '_ {
+pub fn allowed_ips(text: &str) -> impl Iterator<Item = Result<ListEntry<'_>, (usize, BadValue)>> {
     let mut next = 0;
     text.split(',').map(move |word| {
         let offset = next;
@@ -148,7 +150,7 @@ pub fn allowed_ips(text: &str) -> impl Iterator<Item = Result<ListEntry, (usize,
     })
 }
 
-fn allowed_ip(word: &str, offset: usize) -> Result<ListEntry, BadValue> {
+fn allowed_ip(word: &str, offset: usize) -> Result<ListEntry<'_>, BadValue> {
     let unsigned = word.strip_prefix(['+', '-']);
     let text = unsigned.unwrap_or(word);
     let prefix = Prefix::parse(text.as_bytes()).map_err(|error| match error {
@@ -164,6 +166,7 @@ fn allowed_ip(word: &str, offset: usize) -> Result<ListEntry, BadValue> {
     };
     Ok(ListEntry {
         offset,
+        written: text,
         signed: unsigned.is_some(),
         entry,
     })
@@ -231,7 +234,7 @@ mod tests {
 
     #[test]
     fn lists_of_allowed_ips() {
-        let list: Vec<ListEntry> = allowed_ips("10.0.0.0/8,+fd00::1,-1.2.3.4/24")
+        let list: Vec<ListEntry<'_>> = allowed_ips("10.0.0.0/8,+fd00::1,-1.2.3.4/24")
             .map(Result::unwrap)
             .collect();
         let shown: Vec<String> = list.iter().map(|listed| listed.entry.to_string()).collect();

@@ -438,7 +438,7 @@ fn errors_are_gathered_up_to_a_limit() {
 #[test]
 fn warnings_come_with_the_config() {
     let text = format!(
-        "[Interface]\nListenPort = 70000\n[Peer]\nPublicKey={P1}\nAllowedIPs = 10.0.0.1/24\nEndpoint=1.2.3.4:65536\n"
+        "[Interface]\nListenPort = 70000\n[Peer]\nPublicKey={P1}\nAllowedIPs = 10.0.0.1/024\nEndpoint=1.2.3.4:65536\n"
     );
     let warnings = parse(text.as_bytes(), Dialect::Wg).unwrap().warnings;
     let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
@@ -457,7 +457,7 @@ fn warnings_come_with_the_config() {
     );
     assert_eq!(
         warnings[1].problem.standard_message().unwrap().as_str(),
-        "Warning: AllowedIP has nonzero host part: 10.0.0.1/24\n"
+        "Warning: AllowedIP has nonzero host part: 10.0.0.1/024\n"
     );
 }
 

@@ -248,8 +248,10 @@ pub enum Problem {
     },
     /// Bits set beyond a prefix's length.
     HostBits {
-        /// The prefix as written.
+        /// The prefix.
         prefix: Prefix,
+        /// The same, letter by letter.
+        written: String,
     },
     /// A port beyond 65,535.
     PortWrapped {
@@ -287,7 +289,7 @@ impl Problem {
             Self::SharedAllowedIp { .. } => {
                 "only the later peer gets it: take it out of one of the two".to_owned()
             }
-            Self::HostBits { prefix } => format!("it is taken for {}", prefix.masked()),
+            Self::HostBits { prefix, .. } => format!("it is taken for {}", prefix.masked()),
             Self::PortWrapped { .. } => "write a port up to 65535".to_owned(),
         })
     }
@@ -309,8 +311,8 @@ impl Problem {
             Self::SaveConfig(text) => {
                 format!("wg-quick: `{text}' is neither true nor false\n")
             }
-            Self::HostBits { prefix } => {
-                format!("Warning: AllowedIP has nonzero host part: {prefix}\n")
+            Self::HostBits { written, .. } => {
+                format!("Warning: AllowedIP has nonzero host part: {written}\n")
             }
             _ => return None,
         }))
@@ -393,7 +395,7 @@ impl fmt::Display for Problem {
             Self::SharedAllowedIp { prefix, first } => {
                 write!(f, "another peer has {prefix} too, on line {}", first.line)
             }
-            Self::HostBits { prefix } => {
+            Self::HostBits { prefix, .. } => {
                 write!(f, "AllowedIPs {prefix} has bits beyond its length")
             }
             Self::PortWrapped { port } => {

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Draft, DraftKey, Parser, Place};
-use crate::conf::diagnostic::{Key, Problem, Quoted, Section, Unrecognized};
+use crate::conf::diagnostic::{Diagnostic, Key, Problem, Quoted, Section, Unrecognized};
 use crate::conf::line::{RawLine, StrippedLine};
 use crate::conf::parse::quick::QUICK_KEYS;
 use crate::conf::span::{Span, Spanned};
@@ -174,8 +174,9 @@ impl Parser {
             allowed_ips.entries.push(Spanned::new(listed.entry, span));
             let prefix = listed.entry.prefix;
             if prefix.has_host_bits() {
-                self.warnings
-                    .push(super::Diagnostic::new(span, Problem::HostBits { prefix }));
+                let written = listed.written.to_owned();
+                let problem = Problem::HostBits { prefix, written };
+                self.warnings.push(Diagnostic::new(span, problem));
             }
         }
         Ok(())
