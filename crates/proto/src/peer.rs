@@ -47,6 +47,7 @@ pub struct Peer<C: Crypto> {
     completed: AtomicBool,
     rekey_wanted: AtomicBool,
     send_wanted: AtomicBool,
+    source_moved: AtomicBool,
 }
 
 /// A run of counters to seal with.
@@ -73,6 +74,7 @@ impl<C: Crypto> Peer<C> {
             completed: AtomicBool::new(false),
             rekey_wanted: AtomicBool::new(false),
             send_wanted: AtomicBool::new(false),
+            source_moved: AtomicBool::new(false),
         }
     }
 
@@ -143,8 +145,8 @@ impl<C: Crypto> Peer<C> {
         bytes: u64,
         data: bool,
     ) -> bool {
-        self.received(now, path, bytes);
-        let mut service = !keypair.is_confirmed() && self.confirm(tables, keypair);
+        let mut service = self.received(now, path, bytes);
+        service |= !keypair.is_confirmed() && self.confirm(tables, keypair);
         if data {
             let deadline = self.activity.data_received(now);
             service |= self.activity.is_before_armed(deadline);
@@ -186,7 +188,8 @@ impl<C: Crypto> Peer<C> {
         }
     }
 
-    pub(crate) fn clear_source(&self) {
+    /// As [`Self::forget_source`], whatever the path.
+    pub fn clear_source(&self) {
         if let Some(path) = &mut *self.path.lock() {
             path.local = None;
         }
@@ -202,14 +205,27 @@ impl<C: Crypto> Peer<C> {
         self.activity.sent(now);
     }
 
-    /// Notes an authenticated message of any kind that was received: the endpoint roams.
-    pub(crate) fn received(&self, now: Instant, path: Path, bytes: u64) {
+    /// Notes an authenticated message of any kind that was received: the endpoint roams. Returns
+    /// whether our own address did, so that the peer needs service.
+    pub(crate) fn received(&self, now: Instant, path: Path, bytes: u64) -> bool {
         self.rx_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.activity.received(now);
         let mut current = self.path.lock();
-        if *current != Some(path) {
-            *current = Some(path);
+        if *current == Some(path) {
+            return false;
         }
+        let moved = path.local.is_some() && current.and_then(|old| old.local) != path.local;
+        *current = Some(path);
+        moved && !self.source_moved.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the source address changed and nobody has looked at it since.
+    pub(crate) fn source_moved(&self) -> bool {
+        self.source_moved.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn source_seen(&self) {
+        self.source_moved.store(false, Ordering::Release);
     }
 
     pub(crate) const fn activity(&self) -> &Activity {

@@ -162,6 +162,7 @@ impl<C: Crypto> Device<C> {
     pub fn remove_peer(&mut self, id: PeerId) {
         self.clear_allowed_ips(id);
         self.stop_peer(id);
+        self.new_sources.remove(&id);
         if let Some(peer) = self.peers.remove(&id) {
             self.by_key.remove(peer.shared.public_key());
         }
@@ -182,16 +183,11 @@ impl<C: Crypto> Device<C> {
         }
     }
 
-    /// Sets the peer's endpoint. It moves on when the peer does.
+    /// Sets the peer's endpoint, to be reached from whatever address the routes choose. It moves on
+    /// when the peer does.
     pub fn set_endpoint(&mut self, now: Now, id: PeerId, endpoint: SocketAddr) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            let unchanged = peer
-                .shared
-                .path()
-                .is_some_and(|path| path.remote == endpoint);
-            if !unchanged {
-                peer.shared.set_path(Some(Path::to(endpoint)));
-            }
+            peer.shared.set_path(Some(Path::to(endpoint)));
             peer.shared.send_staged();
         }
         self.service(now, id);

@@ -9,7 +9,7 @@ mod timers;
 mod transmit;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -55,6 +55,8 @@ pub struct Device<C: Crypto> {
     routes_changed: bool,
     schedule: Schedule,
     transmits: VecDeque<transmit::Queued<C>>,
+    /// Peers whose source address changed, for the owner to look at.
+    new_sources: BTreeSet<PeerId>,
     /// Buffers to use again.
     spare: Vec<Vec<u8>>,
     mtu: usize,
@@ -81,6 +83,7 @@ impl<C: Crypto> Device<C> {
             routes_changed: false,
             schedule: Schedule::default(),
             transmits: VecDeque::new(),
+            new_sources: BTreeSet::new(),
             spare: Vec::new(),
             mtu: DEFAULT_MTU,
             up: false,

@@ -162,6 +162,7 @@ impl<C: Crypto> Device<C> {
                 None => break,
             }
         }
+        self.note_source(id);
         self.reschedule(id);
     }
 

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 
 use crate::crypto::Crypto;
 use crate::path::Path;
-use crate::peer::Peer;
+use crate::peer::{Peer, PeerId};
 
 use super::Device;
+use super::peer_state::PeerState;
 
 /// How many buffers are kept for the next datagrams.
 const SPARE_MAX: usize = 64;
@@ -47,5 +48,22 @@ impl<C: Crypto> Device<C> {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer
+    }
+
+    /// The next peer that spoke to another of our addresses than before, so that we answer from
+    /// another. An owner that knows the routes may find that they would not use that address, and
+    /// tell the peer to [`Peer::forget_source`].
+    pub fn poll_new_source(&mut self) -> Option<Arc<Peer<C>>> {
+        let id = self.new_sources.pop_first()?;
+        let peer = &self.peers.get(&id)?.shared;
+        peer.source_seen();
+        Some(Arc::clone(peer))
+    }
+
+    pub(super) fn note_source(&mut self, id: PeerId) {
+        let moved = |peer: &PeerState<C>| peer.shared.source_moved();
+        if self.peers.get(&id).is_some_and(moved) {
+            self.new_sources.insert(id);
+        }
     }
 }

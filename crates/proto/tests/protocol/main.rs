@@ -5,10 +5,16 @@
 //! between devices, moves time from one event to the next and writes everything down.
 
 mod allowed_ips;
+mod cookies;
+mod counters;
+mod ecn;
 mod handshake;
 mod harness;
 mod keepalive;
 mod keypairs;
+mod padding;
 mod rekey;
+mod replay;
 mod retries;
 mod roaming;
+mod staged;

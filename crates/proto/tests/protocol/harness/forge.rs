@@ -5,6 +5,7 @@ use std::time::Duration;
 use hushwire_proto::cookie::CookieGenerator;
 use hushwire_proto::handshake::{InitiatorState, LocalIdentity, RemoteStatic, initiate};
 use hushwire_proto::key::{PresharedKey, PrivateKey, PublicKey};
+use hushwire_proto::messages::Message;
 use hushwire_proto::provider::DefaultCrypto;
 use hushwire_proto::tai64n::Tai64n;
 use hushwire_proto::time::{Instant, UnixTime};
@@ -62,6 +63,14 @@ impl Forger {
     pub(crate) fn seal(&mut self, message: &mut [u8]) {
         let now = Instant::from_nanos(1);
         self.macs.add_macs::<DefaultCrypto>(now, message);
+    }
+
+    /// Takes the cookie out of a reply to the last message.
+    pub(crate) fn take_cookie(&mut self, now: Instant, reply: &[u8]) {
+        let Ok(Message::CookieReply(reply)) = Message::parse(reply) else {
+            panic!("no cookie reply");
+        };
+        assert!(self.macs.receive_reply::<DefaultCrypto>(now, &reply));
     }
 
     pub(crate) const fn identity(&self) -> &LocalIdentity {
