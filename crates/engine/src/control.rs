@@ -15,7 +15,7 @@ use hushwire_proto::time::Now;
 use crate::binding::Binding;
 use crate::clock;
 use crate::convert;
-use crate::dataplane::{Dataplane, Device};
+use crate::dataplane::{Dataplane, Device, Peer};
 use crate::handshake_queue::CAPACITY;
 use crate::turnstile::Turnstile;
 use crate::wait;
@@ -103,6 +103,7 @@ impl Control {
 
     fn turn(&mut self) -> io::Result<()> {
         let timeout = self.serve();
+        self.check_new_sources();
         let dataplane = Arc::clone(&self.dataplane);
         let fds = [
             dataplane.control().as_fd(),
@@ -228,7 +229,7 @@ impl Control {
         self.state.device().set_mtu(mtu);
     }
 
-    /// A source address is kept only while the route to the peer would use it.
+    /// The routes have changed: every source address is in question.
     fn forget_stale_sources(&self) {
         let mark = self.state.binding().fwmark();
         let peers: Vec<_> = self
@@ -238,13 +239,28 @@ impl Control {
             .map(|peer| Arc::clone(peer.shared()))
             .collect();
         for peer in peers {
-            let Some(path) = peer.path() else { continue };
-            let Some(local) = path.local else { continue };
-            let local = convert::local_to_io(local);
-            if !source_still_routes(path.remote, &local, mark).unwrap_or(true) {
-                peer.forget_source(path);
-            }
+            check_source(&peer, mark);
         }
+    }
+
+    /// Peers that spoke to another of our addresses. It may be one that the routes have left.
+    fn check_new_sources(&self) {
+        loop {
+            // Looked at without the lock: it takes system calls.
+            let peer = self.state.device().poll_new_source();
+            let Some(peer) = peer else { return };
+            check_source(&peer, self.state.binding().fwmark());
+        }
+    }
+}
+
+/// A source address is kept only while the route to the peer would use it.
+fn check_source(peer: &Peer, mark: u32) {
+    let Some(path) = peer.path() else { return };
+    let Some(local) = path.local else { return };
+    let local = convert::local_to_io(local);
+    if !source_still_routes(path.remote, &local, mark).unwrap_or(true) {
+        peer.forget_source(path);
     }
 }
 

@@ -351,5 +351,5 @@ impl Run {
 /// An empty vector with the allocation of the old one, whatever its elements borrowed.
 fn recycle<'b>(mut transmits: Vec<Transmit<'_>>) -> Vec<Transmit<'b>> {
     transmits.clear();
-    transmits.into_iter().filter_map(|_| None).collect()
+    transmits.into_iter().map_while(|_| None).collect()
 }

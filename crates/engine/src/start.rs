@@ -80,7 +80,7 @@ impl Engine {
             threads: Vec::new(),
         };
         let control = Control::new(dataplane, state, monitor, routes);
-        let started = engine.spawn_all(&tun, control, options.control_socket);
+        let started = engine.spawn_all(tun, control, options.control_socket);
         if let Err(error) = started {
             engine.stop();
             engine.wait();

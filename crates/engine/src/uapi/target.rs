@@ -58,6 +58,14 @@ impl Target {
         }
     }
 
+    /// The sockets are others, or other routes are theirs: the peers' replies may leave from
+    /// another address now.
+    fn forget_sources(&self) {
+        for peer in self.state.device().peers() {
+            peer.shared().clear_source();
+        }
+    }
+
     fn refused(&self, error: &UdpError) -> Errno {
         self.dataplane.log().error(error);
         Errno::from_os(error.errno().raw_os_error())
@@ -89,11 +97,13 @@ impl DeviceControl for Target {
 
     fn set_listen_port(&mut self, port: u16) -> Result<(), Errno> {
         let result = self.state.binding().set_port(&self.dataplane, port);
+        self.forget_sources();
         result.map_err(|error| self.refused(&error))
     }
 
     fn set_fwmark(&mut self, mark: u32) -> Result<(), Errno> {
         let result = self.state.binding().set_fwmark(&self.dataplane, mark);
+        self.forget_sources();
         result.map_err(|error| self.refused(&error))
     }
 
@@ -131,7 +141,7 @@ impl DeviceControl for Target {
 
     fn set_endpoint(&mut self, key: &PublicKey, endpoint: SocketAddr) {
         self.with_peer(key, |device, id| {
-            device.set_endpoint(clock::now(), id, endpoint)
+            device.set_endpoint(clock::now(), id, endpoint);
         });
     }
 

@@ -234,14 +234,29 @@ fn a_source_address_that_is_gone_is_forgotten_unless_the_path_has_changed() {
     assert_eq!(peer.path(), Some(Path::to(elsewhere())));
 }
 
+/// As in the kernel driver: whoever sets an endpoint has the routes choose the source anew.
 #[test]
-fn an_endpoint_that_is_set_to_what_it_is_keeps_its_source_address() {
+fn an_endpoint_that_is_set_forgets_its_source_address() {
     let mut net = Net::connected(Style::Embedder);
     let (now, id) = (net.now_of(B), net.peer(B, A));
-    net.hosts[B].device.set_endpoint(now, id, outer_v4(A));
-    assert!(net.shared(B, A).path().unwrap().local.is_some());
-    net.hosts[B].device.set_endpoint(now, id, elsewhere());
-    assert_eq!(net.shared(B, A).path(), Some(Path::to(elsewhere())));
+    for endpoint in [outer_v4(A), elsewhere()] {
+        net.hosts[B].device.set_endpoint(now, id, endpoint);
+        assert_eq!(net.shared(B, A).path(), Some(Path::to(endpoint)));
+    }
+}
+
+#[test]
+fn a_peer_that_speaks_to_another_address_of_ours_is_reported_once() {
+    let mut net = Net::connected(Style::Embedder);
+    while net.hosts[B].device.poll_new_source().is_some() {}
+    net.deliver(A, B);
+    assert!(net.hosts[B].device.poll_new_source().is_none(), "as before");
+    net.shared(B, A).clear_source();
+    net.deliver(A, B);
+    net.deliver(A, B);
+    let reported = net.hosts[B].device.poll_new_source().expect("a report");
+    assert_eq!(reported.id(), net.shared(B, A).id());
+    assert!(net.hosts[B].device.poll_new_source().is_none(), "once");
 }
 
 #[test]
