@@ -5,6 +5,8 @@
 //! between devices, moves time from one event to the next and writes everything down.
 
 mod allowed_ips;
+mod clocks;
+mod configuration;
 mod cookies;
 mod counters;
 mod ecn;
