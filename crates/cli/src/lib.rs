@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod daemon;
+mod demo;
 mod hardening;
 mod keys;
 mod offloads;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{daemon, keys, run};
+use crate::{daemon, demo, keys, run};
 
 /// The program `hushwired`, whatever name it was started under.
 #[must_use]
@@ -52,6 +52,7 @@ fn command(name: &OsStr, words: &[OsString]) -> ExitCode {
         return code;
     }
     match verb.to_str() {
+        Some("demo") => demo::main(name, words.get(1..).unwrap_or_default()),
         Some("run") => run::main(name, words.get(1..).unwrap_or_default()),
         Some("-h" | "--help" | "help") => {
             let _ = write!(std::io::stdout(), "{USAGE}");
@@ -81,6 +82,7 @@ pub(crate) fn fail(name: &OsStr, why: &str) -> ExitCode {
 const USAGE: &str = "\
 Usage: hushwire COMMAND [ARGUMENT]...
 
+  demo        two hosts on this machine, a tunnel between them, and what it can do
   run CONF    bring a configuration up in the foreground, take it down at the end
   genkey      make a private key
   genpsk      make a pre-shared key

@@ -16,6 +16,7 @@ mod handshake_queue;
 mod ingress;
 mod log;
 mod random;
+mod report;
 mod start;
 mod stats;
 mod turnstile;
@@ -24,5 +25,6 @@ mod unreachable;
 mod wait;
 
 pub use log::{Level, Logger};
+pub use report::OffloadReport;
 pub use start::{Engine, Options, StartError, Stopper};
 pub use stats::{Drop, Stats};

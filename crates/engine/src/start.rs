@@ -16,6 +16,7 @@ use crate::egress::Egress;
 use crate::ingress::Ingress;
 use crate::log::Logger;
 use crate::random::SystemRandom;
+use crate::report::OffloadReport;
 use crate::stats::Stats;
 use crate::uapi::{ControlSocket, Server, Target};
 
@@ -131,6 +132,15 @@ impl Engine {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         self.target.dataplane().stats()
+    }
+
+    /// Which offloads the device uses. `tun` is the one that the engine was started with.
+    #[must_use]
+    pub fn offload_report(&self, tun: &Tun) -> OffloadReport {
+        OffloadReport {
+            tun: Arc::clone(tun.offloads()),
+            dataplane: Arc::clone(self.target.dataplane()),
+        }
     }
 
     /// Something to end the engine with from another thread.

@@ -24,6 +24,8 @@ use arguments::{Arguments, Request};
 use environment::Environment;
 use error::Error;
 
+pub(crate) use serve::OFFLOADS;
+
 /// Runs the daemon as the program `name` with these arguments.
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
     match Request::parse(words) {

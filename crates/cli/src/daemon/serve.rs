@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use hushwire_engine::{Engine, Logger, Options};
+use hushwire_engine::{Engine, Logger, OffloadReport, Options};
 use hushwire_io::process::Inherited;
 use hushwire_io::tun::Tun;
 
@@ -10,6 +10,9 @@ use super::background::report;
 use super::error::Error;
 use super::setup::{self, Settings};
 use crate::signals::{EndRequests, Watch};
+
+/// What the line of the log begins with that tells which offloads are in use.
+pub(crate) const OFFLOADS: &str = "offloads: ";
 
 /// Runs the device in this process until it is to end. With a pipe to report to, this is the
 /// process in the background.
@@ -21,6 +24,8 @@ pub(super) fn serve(
     if caller.is_some() {
         detach();
     }
+    // Starting by /proc/self/exe left another.
+    let _ = rustix::thread::set_name(c"hushwired");
     let started = start(settings, inherited);
     match (started, caller) {
         (Ok(running), Some(caller)) => {
@@ -42,6 +47,8 @@ pub(super) fn serve(
 
 struct Running {
     engine: Engine,
+    log: Logger,
+    offloads: OffloadReport,
     // The interface goes with the last descriptor, after the engine's own.
     _tun: Tun,
     _signals: Watch,
@@ -49,7 +56,10 @@ struct Running {
 
 impl Running {
     fn wait(self) {
+        self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
         self.engine.wait();
+        // Some may have turned out not to work.
+        self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
     }
 }
 
@@ -61,7 +71,7 @@ fn start(settings: Settings, mut inherited: Inherited) -> Result<Running, Error>
     let name = tun.name().map_err(Error::TunName)?;
     let log = Logger::new(settings.log_level.unwrap_or_default(), &name);
     let options = Options {
-        log,
+        log: log.clone(),
         udp: settings.offloads.udp(),
         control_socket: Some(socket),
     };
@@ -76,16 +86,16 @@ fn start(settings: Settings, mut inherited: Inherited) -> Result<Running, Error>
         }
     };
     Ok(Running {
+        offloads: engine.offload_report(&tun),
         engine,
+        log,
         _tun: tun,
         _signals: signals,
     })
 }
 
-/// Lets go of the caller's terminal, whose signals are not for a daemon, and takes back the name
-/// that starting by /proc/self/exe took.
+/// Lets go of the caller's terminal, whose signals are not for a daemon.
 fn detach() {
     // It fails only for the leader of a process group, which a child is not.
     let _ = rustix::process::setsid();
-    let _ = rustix::thread::set_name(c"hushwired");
 }
