@@ -24,7 +24,7 @@ use site::{Site, Tunnel};
 /// How long data flows in each direction.
 const STREAM_TIME: Duration = Duration::from_secs(3);
 /// Echo requests for each figure; the first one sets the tunnel up.
-const PINGS: u16 = 10;
+const PINGS: usize = 10;
 
 const USAGE: &str = "\
 Usage: hushwire demo

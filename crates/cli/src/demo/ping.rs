@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, recv, sendto,
@@ -14,8 +15,10 @@ use rustix::net::{
 
 use super::error::Error;
 
-/// How long an answer may take; so long that a lost handshake message is sent again.
-const LIMIT: Duration = Duration::from_secs(6);
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(1);
+/// How many may be lost; so many that a lost handshake message is sent again.
+const LOST_LIMIT: usize = 10;
 const HEADER: usize = 8;
 const DATA: usize = 56;
 
@@ -74,12 +77,21 @@ const V6: Family = Family {
 };
 
 /// Sends echo requests one after the other, from the calling thread's network namespace.
-pub(super) fn ping(address: IpAddr, count: u16) -> Result<Rtt, Error> {
+pub(super) fn ping(address: IpAddr, count: usize) -> Result<Rtt, Error> {
     let family = if address.is_ipv4() { V4 } else { V6 };
     let socket = open(&family).map_err(|error| Error::System("open a socket for pings", error))?;
     let mut rtts = Vec::new();
-    for sequence in 0..count {
-        rtts.push(echo(&socket, &family, address, sequence)?);
+    let mut lost = 0;
+    for sequence in 0..u16::MAX {
+        if rtts.len() == count {
+            break;
+        }
+        match echo(&socket, &family, address, sequence)? {
+            Some(rtt) => rtts.push(rtt),
+            None if lost == LOST_LIMIT => return Err(Error::NoAnswer(address)),
+            // A new interface takes a moment to have its IPv6 addresses.
+            None => lost += 1,
+        }
     }
     rtts.sort();
     Ok(Rtt(rtts))
@@ -96,36 +108,38 @@ fn open(family: &Family) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Sends one request; none if it, or the answer, is lost.
 fn echo(
     socket: &OwnedFd,
     family: &Family,
     address: IpAddr,
     sequence: u16,
-) -> Result<Duration, Error> {
-    let failed = |errno: rustix::io::Errno| Error::System("send a ping", errno.into());
+) -> Result<Option<Duration>, Error> {
     let request = request(family, sequence);
+    let to = SocketAddr::new(address, 0);
     let start = Instant::now();
-    sendto(
-        socket,
-        &request,
-        SendFlags::empty(),
-        &SocketAddr::new(address, 0),
-    )
-    .map_err(failed)?;
+    match sendto(socket, &request, SendFlags::empty(), &to) {
+        Ok(_) => {}
+        Err(Errno::NETUNREACH | Errno::ADDRNOTAVAIL | Errno::HOSTUNREACH) => {
+            std::thread::sleep(LIMIT);
+            return Ok(None);
+        }
+        Err(errno) => return Err(Error::System("send a ping", errno.into())),
+    }
     let mut buffer = [0; 1500];
     while start.elapsed() < LIMIT {
         let length = match recv(socket, &mut buffer[..], RecvFlags::empty()) {
             Ok((length, _)) => length,
-            Err(rustix::io::Errno::AGAIN) => break,
-            Err(rustix::io::Errno::INTR) => continue,
+            Err(Errno::AGAIN) => break,
+            Err(Errno::INTR) => continue,
             Err(errno) => return Err(Error::System("wait for an answer", errno.into())),
         };
         let received = buffer.get(..length).unwrap_or_default();
         if is_reply(family, received, sequence) {
-            return Ok(start.elapsed());
+            return Ok(Some(start.elapsed()));
         }
     }
-    Err(Error::NoAnswer(address))
+    Ok(None)
 }
 
 /// An echo request, with our process's number as its identifier.

@@ -49,6 +49,16 @@ pub(super) fn rate(bits: f64) -> String {
     }
 }
 
+/// A number of bytes.
+fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    if bytes >= 1e9 {
+        format!("{:.2} GB", bytes / 1e9)
+    } else {
+        format!("{:.2} MB", bytes / 1e6)
+    }
+}
+
 /// The table at the end, of the first host.
 pub(super) fn table(report: &Report, rtt: Duration, [there, back]: [f64; 2]) -> String {
     let peer = &report.peer;
@@ -70,7 +80,11 @@ pub(super) fn table(report: &Report, rtt: Duration, [there, back]: [f64; 2]) -> 
         ("handshake", handshake),
         (
             "bytes",
-            format!("{} sent, {} received", peer.tx_bytes, peer.rx_bytes),
+            format!(
+                "{} sent, {} received",
+                size(peer.tx_bytes),
+                size(peer.rx_bytes)
+            ),
         ),
         ("offloads", on),
         ("not in use", off),

@@ -7,6 +7,7 @@ use hushwire_netlink::{IpFamily, MAIN_TABLE, Netlink, Prefix, Route, RouteFilter
 
 use super::configuration::warn;
 use super::error::Error;
+use super::firewall::Firewall;
 
 /// The first table to try, as wg-quick(8) has it.
 const FIRST_TABLE: u32 = 51820;
@@ -29,19 +30,27 @@ pub(super) fn choose_table(fwmark: u32, netlink: &mut Netlink) -> Result<u32, Er
 pub(super) struct DefaultRoutes {
     netlink: Netlink,
     rules: Vec<Rule>,
+    families: Vec<IpFamily>,
+    /// The table's number and the mark.
+    table: u32,
+    firewall: Option<Firewall>,
 }
 
 impl DefaultRoutes {
-    pub(super) fn new() -> Result<Self, Error> {
+    pub(super) fn new(table: u32) -> Result<Self, Error> {
         Ok(Self {
             netlink: Netlink::open()?,
             rules: Vec::new(),
+            families: Vec::new(),
+            table,
+            firewall: None,
         })
     }
 
-    /// Sends all packets of the prefix's family without the mark `table` to the interface, those
-    /// excepted for which the main table has a better route than a default one.
-    pub(super) fn add(&mut self, prefix: Prefix, table: u32, index: u32) -> Result<(), Error> {
+    /// Sends all packets of the prefix's family without the mark to the interface, those excepted
+    /// for which the main table has a better route than a default one.
+    pub(super) fn add(&mut self, prefix: Prefix, index: u32) -> Result<(), Error> {
+        let table = self.table;
         let family = if prefix.is_ipv4() {
             IpFamily::V4
         } else {
@@ -54,6 +63,19 @@ impl DefaultRoutes {
         if family == IpFamily::V4 {
             heed_marks();
         }
+        self.families.push(family);
+        Ok(())
+    }
+
+    /// Sets up the firewall for them. The interface has its addresses by now.
+    pub(super) fn guard(&mut self, interface: &str, index: u32) -> Result<(), Error> {
+        let addresses = self.netlink.addresses(index)?;
+        let addresses: Vec<_> = addresses
+            .iter()
+            .map(|address| address.prefix.address())
+            .collect();
+        let firewall = Firewall::set_up(interface, self.table, &addresses, &self.families);
+        self.firewall = Some(firewall);
         Ok(())
     }
 

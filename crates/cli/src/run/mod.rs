@@ -8,6 +8,7 @@ mod configuration;
 mod default_route;
 mod engine;
 mod error;
+mod firewall;
 mod hooks;
 mod interface;
 mod ipv6;

@@ -89,12 +89,11 @@ pub(super) fn add(
                 add_one(netlink, &Route::to(prefix).on(index).table(table))?;
             }
             Routing::MainAndDefault(table) if prefix.length() == 0 => {
-                if default_routes.is_none() {
-                    default_routes = Some(DefaultRoutes::new()?);
-                }
-                if let Some(routes) = &mut default_routes {
-                    routes.add(prefix, table, index)?;
-                }
+                let routes = match &mut default_routes {
+                    Some(routes) => routes,
+                    none => none.insert(DefaultRoutes::new(table)?),
+                };
+                routes.add(prefix, index)?;
             }
             Routing::Main | Routing::MainAndDefault(_) => {
                 // The subnet of an address has its route already.

@@ -83,7 +83,10 @@ impl<'a> Tunnel<'a> {
             None => mtu::choose(&endpoints, fwmark, &mut netlink),
         };
         interface::set_up(&mut netlink, index, config, ipv6, mtu)?;
-        let default_routes = routes::add(routing, config, ipv6, &mut netlink, index)?;
+        let mut default_routes = routes::add(routing, config, ipv6, &mut netlink, index)?;
+        if let Some(routes) = &mut default_routes {
+            routes.guard(&name, index)?;
+        }
         let mut device = Device::default();
         control.snapshot(&mut device);
         let tunnel = Self {
