@@ -36,7 +36,9 @@ pub(super) fn start(
     let (report, reporter) =
         pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Error::Spawn(errno.into()))?;
     let socket = socket.into_fd().map_err(Error::Spawn)?;
-    let spawned = spawn(name, words, settings, tun, &socket, reporter);
+    let spawned = spawn(name, words, settings, tun, &socket, &reporter);
+    // Or the report would not end with the process in the background.
+    drop(reporter);
     let result = spawned
         .map_err(Error::Spawn)
         .and_then(|()| await_report(report));
@@ -53,7 +55,7 @@ fn spawn(
     settings: &Settings,
     tun: &Tun,
     socket: &OwnedFd,
-    reporter: OwnedFd,
+    reporter: &OwnedFd,
 ) -> io::Result<()> {
     let queues = tun.dup()?;
     let mut command = Command::new("/proc/self/exe");
@@ -62,7 +64,7 @@ fn spawn(
         .args(words)
         .env(FOREGROUND, "1")
         .env(UAPI_FD, let_inherit(socket)?.to_string())
-        .env(REPORT_FD, let_inherit(&reporter)?.to_string())
+        .env(REPORT_FD, let_inherit(reporter)?.to_string())
         .env_remove(NAME_FILE)
         .stdin(Stdio::null());
     if let Some(first) = queues.first() {

@@ -57,7 +57,7 @@ fn run(name: &OsStr, words: &[OsString], arguments: Arguments) -> Result<(), Err
     let report = environment.take_report(&mut inherited)?;
     let settings = setup::Settings::new(arguments, environment)?;
     if foreground {
-        return serve::serve(settings, inherited, report);
+        return serve::serve(&settings, inherited, report);
     }
     let (tun, socket) = setup::create(&settings, &mut inherited)?;
     // What is left is the caller's, and none of a daemon's business.

@@ -17,7 +17,7 @@ pub(crate) const OFFLOADS: &str = "offloads: ";
 /// Runs the device in this process until it is to end. With a pipe to report to, this is the
 /// process in the background.
 pub(super) fn serve(
-    settings: Settings,
+    settings: &Settings,
     inherited: Inherited,
     caller: Option<OwnedFd>,
 ) -> Result<(), Error> {
@@ -63,10 +63,10 @@ impl Running {
     }
 }
 
-fn start(settings: Settings, mut inherited: Inherited) -> Result<Running, Error> {
+fn start(settings: &Settings, mut inherited: Inherited) -> Result<Running, Error> {
     // Before the socket's file is there, so that nothing ends the process without removing it.
     let signals = EndRequests::catch().map_err(Error::Signals)?;
-    let (tun, socket) = setup::create(&settings, &mut inherited)?;
+    let (tun, socket) = setup::create(settings, &mut inherited)?;
     drop(inherited);
     let name = tun.name().map_err(Error::TunName)?;
     let log = Logger::new(settings.log_level.unwrap_or_default(), &name);
