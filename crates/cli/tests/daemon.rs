@@ -276,3 +276,33 @@ fn descriptors_that_are_something_else_are_refused() {
     assert!(said.contains("WG_UAPI_FD=7"), "{said}");
     assert_gone(&host, "wg0");
 }
+
+#[test]
+fn whatever_it_lacks_it_says_so_and_leaves_nothing_behind() {
+    let (_lab, host) = world();
+    let mut refusals = 0;
+    // With ever more descriptors each of its steps fails once, those in the background too.
+    for descriptors in 6..40 {
+        let script = format!("ulimit -n {descriptors}; exec {HUSHWIRED} wg0");
+        match host.output_within(LIMIT, &["bash", "-c", &script]) {
+            Ok(_) => {
+                host.uapi("wg0", "get=1\n\n").unwrap();
+                host.delete("wg0").unwrap();
+            }
+            Err(Error::Failed { code, output, .. }) => {
+                assert_eq!(code, Some(1), "{descriptors}: {output:?}");
+                assert_eq!(
+                    output.stderr.lines().count(),
+                    1,
+                    "{descriptors}: {output:?}"
+                );
+                assert!(!link_exists(&host, "wg0"), "{descriptors}: {output:?}");
+                assert!(!socket_exists(&host, "wg0"), "{descriptors}: {output:?}");
+                refusals += 1;
+            }
+            Err(error) => panic!("{descriptors}: {error}"),
+        }
+        assert_gone(&host, "wg0");
+    }
+    assert!(0 < refusals && refusals < 34, "{refusals}");
+}

@@ -85,3 +85,18 @@ fn adopt(number: RawFd) -> Option<OwnedFd> {
     // None will be made twice, as it is closed on exec from here on.
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_away_is_not_taken_for_inherited() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let fd = OwnedFd::from(reader);
+        assert_eq!(let_inherit(&fd).unwrap(), fd.as_raw_fd());
+        assert!(!fcntl_getfd(&fd).unwrap().contains(FdFlags::CLOEXEC));
+        assert!(Inherited::take_all().is_err());
+        fcntl_getfd(&fd).expect("still open, and ours");
+    }
+}

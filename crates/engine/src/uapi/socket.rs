@@ -82,8 +82,10 @@ impl ControlSocket {
     /// Gives the listening descriptor away, to be taken up with [`Self::from_fd`] by another
     /// process; the file stays.
     pub fn into_fd(mut self) -> io::Result<OwnedFd> {
+        let fd = self.listener.try_clone()?.into();
+        // Not before: on failure the file goes.
         self.owned = false;
-        Ok(self.listener.try_clone()?.into())
+        Ok(fd)
     }
 
     pub(crate) const fn listener(&self) -> &UnixListener {

@@ -76,6 +76,11 @@ impl fmt::Display for TunError {
                 "the interface `{name}` exists already: delete it (`ip link del {name}`) or \
                  choose another name"
             ),
+            Self::NoDriver(source) if source.kind() == io::ErrorKind::PermissionDenied => write!(
+                f,
+                "not allowed to open /dev/net/tun: {source}; this needs root, or access to the \
+                 device node"
+            ),
             Self::NoDriver(source) => write!(
                 f,
                 "cannot open /dev/net/tun: {source}; load the kernel module (`modprobe tun`), or \
