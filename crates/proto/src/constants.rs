@@ -14,8 +14,8 @@ pub const REJECT_AFTER_TIME: Duration = Duration::from_secs(180);
 pub const REKEY_ATTEMPT_TIME: Duration = Duration::from_secs(90);
 /// Time between two initiations to one peer, before jitter.
 pub const REKEY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Upper bound of the random time added to [`REKEY_TIMEOUT`] and to the no-answer timer.
-pub const REKEY_TIMEOUT_JITTER_MAX: Duration = Duration::from_millis(334);
+/// The most random time that is added to [`REKEY_TIMEOUT`] and to the no-answer timer.
+pub const REKEY_TIMEOUT_JITTER_MAX: Duration = Duration::from_millis(333);
 /// Silence after received data, or sent data without an answer, that makes us act.
 pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Initiations of one peer closer together than this are dropped (50 a second).

@@ -211,3 +211,6 @@ impl<C: Crypto> fmt::Debug for Keypair<C> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "provider"))]
+mod tests;

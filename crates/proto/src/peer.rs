@@ -298,7 +298,7 @@ impl<C: Crypto> Peer<C> {
         self.rekey_wanted.swap(false, Ordering::Acquire)
             && self
                 .current
-                .read(|current| current.is_none_or(|current| current.wants_rekey(now)))
+                .read(|current| current.is_some_and(|current| current.wants_rekey(now)))
     }
 
     /// Zeroes all keypairs of this peer (as far as no thread is in the middle of using one).
@@ -482,3 +482,6 @@ impl Activity {
 /// Silence after sent data that makes us start a handshake, before jitter.
 pub(crate) const NO_ANSWER_AFTER: Duration =
     Duration::from_secs(KEEPALIVE_TIMEOUT.as_secs() + REKEY_TIMEOUT.as_secs());
+
+#[cfg(all(test, feature = "provider"))]
+mod tests;

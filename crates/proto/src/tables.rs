@@ -174,7 +174,16 @@ impl<C: Crypto> Indices<C> {
         shard.store((!entries.is_empty()).then(|| Arc::new(entries)));
     }
 
+    #[cfg(all(test, feature = "provider"))]
+    pub(crate) fn len(&self) -> usize {
+        let count = |shard: &Snapshot<Vec<_>>| shard.read(|entries| entries.map_or(0, |e| e.len()));
+        self.shards.iter().map(count).sum()
+    }
+
     fn shard(&self, index: u32) -> Option<&Snapshot<Shard<C>>> {
         self.shards.get(index as usize % SHARDS)
     }
 }
+
+#[cfg(all(test, feature = "provider"))]
+mod tests;

@@ -331,7 +331,7 @@ impl<C: Crypto> Device<C> {
     }
 
     /// A random index that nothing of this device has.
-    fn new_index(&mut self) -> u32 {
+    pub(super) fn new_index(&mut self) -> u32 {
         loop {
             let mut bytes = [0; 4];
             self.random.fill(&mut bytes);

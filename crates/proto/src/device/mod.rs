@@ -107,3 +107,6 @@ impl<C: Crypto> Device<C> {
         }
     }
 }
+
+#[cfg(all(test, feature = "provider"))]
+mod tests;

@@ -266,9 +266,9 @@ impl<C: Crypto> Device<C> {
         }
     }
 
-    /// A random time below [`REKEY_TIMEOUT_JITTER_MAX`].
+    /// A random time up to [`REKEY_TIMEOUT_JITTER_MAX`].
     pub(super) fn jitter(&mut self) -> Duration {
-        let bound = REKEY_TIMEOUT_JITTER_MAX.as_nanos() as u64;
+        let bound = REKEY_TIMEOUT_JITTER_MAX.as_nanos() as u64 + 1;
         // The bias of the modulo is below 2⁻³⁵ and the value no secret.
         Duration::from_nanos(random_u64(&mut *self.random) % bound)
     }

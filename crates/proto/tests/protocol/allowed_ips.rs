@@ -206,7 +206,7 @@ fn what_is_no_ip_packet_inside_is_not_delivered() {
         let now = net.now();
         net.hosts[A].send_batch(now, &[&fine, &packet]).unwrap();
         net.drive();
-        assert_eq!(net.take_delivered(B), [fine.clone()]);
+        assert_eq!(net.take_delivered(B), std::slice::from_ref(&fine));
         let reason = net.hosts[B].dropped.pop();
         assert_eq!(reason, Some(Dropped::Packet(Refused::NotIp)));
     }

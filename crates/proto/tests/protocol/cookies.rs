@@ -121,7 +121,7 @@ fn a_cookie_is_good_for_two_minutes() {
     advance_under_load(&mut net, Duration::from_secs(7));
     let received = net.times(B, Kind::Cookie)[0] + net.latency;
     // Every restart of the device's session makes A initiate, with or without cookie.
-    let mut with_cookie = |net: &mut Net, at: Duration| {
+    let with_cookie = |net: &mut Net, at: Duration| {
         net.run_until(received + at);
         let (now, id) = (net.now_of(A), net.peer(A, B));
         net.set_up(A, false);

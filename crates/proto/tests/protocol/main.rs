@@ -7,6 +7,7 @@
 mod allowed_ips;
 mod clocks;
 mod configuration;
+mod constants;
 mod cookies;
 mod counters;
 mod ecn;

@@ -20,7 +20,7 @@ fn an_initiation_is_sent_again_after_5_s_and_jitter() {
         assert!(gaps.len() >= 14);
         for gap in &gaps {
             assert!(
-                (REKEY_TIMEOUT..REKEY_TIMEOUT + JITTER_MAX).contains(gap),
+                (REKEY_TIMEOUT..=REKEY_TIMEOUT + JITTER_MAX).contains(gap),
                 "{gap:?}"
             );
         }
@@ -166,7 +166,7 @@ fn who_has_answered_an_initiation_waits_before_it_initiates_itself() {
         assert_eq!(tried.len(), 1, "but then it does, by itself");
         let after = tried[0] - answered;
         assert!(
-            (REKEY_TIMEOUT..REKEY_TIMEOUT + JITTER_MAX).contains(&after),
+            (REKEY_TIMEOUT..=REKEY_TIMEOUT + JITTER_MAX).contains(&after),
             "{after:?}"
         );
     });
@@ -203,7 +203,7 @@ fn silence_after_data_starts_a_handshake_after_15_s_and_jitter() {
         let after = times[0] - sent;
         let expected = Duration::from_secs(15);
         assert!(
-            (expected..expected + JITTER_MAX).contains(&after),
+            (expected..=expected + JITTER_MAX).contains(&after),
             "{after:?}"
         );
     });

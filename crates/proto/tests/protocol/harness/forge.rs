@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hushwire_proto::cookie::CookieGenerator;
-use hushwire_proto::handshake::{InitiatorState, LocalIdentity, RemoteStatic, initiate};
-use hushwire_proto::key::{PresharedKey, PrivateKey, PublicKey};
+use hushwire_proto::handshake::{LocalIdentity, RemoteStatic, initiate};
+use hushwire_proto::key::{PrivateKey, PublicKey};
 use hushwire_proto::messages::Message;
 use hushwire_proto::provider::DefaultCrypto;
 use hushwire_proto::tai64n::Tai64n;
@@ -32,31 +32,18 @@ impl Forger {
         }
     }
 
-    pub(crate) fn set_psk(&mut self, byte: u8) {
-        self.remote.set_preshared_key(PresharedKey::new([byte; 32]));
-    }
-
     /// An initiation as of this time, 2023 by default, with the first MAC.
     pub(crate) fn initiation(&mut self, index: u32, since_2023: Duration) -> Vec<u8> {
-        self.handshake(index, since_2023).0
-    }
-
-    /// The same, with what is needed to read the response.
-    pub(crate) fn handshake(
-        &mut self,
-        index: u32,
-        since_2023: Duration,
-    ) -> (Vec<u8>, InitiatorState) {
         let time = Tai64n::from_unix(UnixTime {
             secs: 1_700_000_000 + since_2023.as_secs(),
             nanos: since_2023.subsec_nanos(),
         });
         let ephemeral = PrivateKey::generate(&mut self.random);
-        let (mut message, state) =
+        let (mut message, _) =
             initiate::<DefaultCrypto>(&self.identity, &self.remote, index, ephemeral, time)
                 .expect("a usable key");
         self.seal(&mut message);
-        (message.to_vec(), state)
+        message.to_vec()
     }
 
     /// Writes the MACs of a message that was changed.
@@ -71,13 +58,5 @@ impl Forger {
             panic!("no cookie reply");
         };
         assert!(self.macs.receive_reply::<DefaultCrypto>(now, &reply));
-    }
-
-    pub(crate) const fn identity(&self) -> &LocalIdentity {
-        &self.identity
-    }
-
-    pub(crate) const fn remote(&self) -> &RemoteStatic {
-        &self.remote
     }
 }

@@ -342,8 +342,8 @@ impl Net {
             }
             for outgoing in self.hosts[host].take_outgoing() {
                 let from = self.hosts[host].address;
-                let source = outgoing.from.unwrap_or(from.ip());
-                assert_eq!(source, from.ip(), "an address that the host has");
+                let source_is_own = outgoing.from.is_none_or(|source| source == from.ip());
+                assert!(source_is_own, "an address that the host has");
                 self.transmit(Datagram {
                     at: self.now,
                     host,

@@ -2,8 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Length of the smallest packet made here: a header and the eight bytes that tell packets apart.
-pub(crate) const PACKET_MIN_V4: usize = 28;
 /// The packet that `ping` sends by default.
 pub(crate) const PING_SIZE: usize = 84;
 
