@@ -2,15 +2,29 @@
 
 use core::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::aws::AwsKey;
+use crate::backend::{Backend, Engine, Selection};
 use crate::layout::{self, AsPacket, LayoutError, Packet};
-use crate::{Backend, KEY_LEN, NONCE_LEN, PLAINTEXT_LEN_MAX, TAG_LEN};
+use crate::{KEY_LEN, NONCE_LEN, PLAINTEXT_LEN_MAX, TAG_LEN, batch, in_place};
 
 /// A ChaCha20-Poly1305 key.
 ///
 /// The key material is overwritten when this is dropped. `Debug` shows none of it. Both directions
 /// are possible with one key, as handshakes and tests need it; a session uses a key for one.
-pub struct Key(AwsKey);
+pub struct Key {
+    aws: AwsKey,
+    words: Zeroizing<[u32; 8]>,
+    engine: Engine,
+    /// No other implementation even for what another does faster.
+    exact: bool,
+}
+
+/// Batches of fewer packets than this and of less plaintext in total than this many bytes are
+/// faster one by one.
+const SMALL_BATCH: usize = 4;
+const SMALL_TOTAL: usize = 2048;
 
 /// An authenticator did not match; nothing more can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +35,52 @@ pub struct Unauthenticated;
 pub struct TooLong;
 
 impl Key {
-    /// Takes a key in use. The caller's copy stays the caller's to overwrite.
+    /// Takes a key in use with the implementation of [`Selection::current`]. Batches too small for
+    /// it are left to aws-lc-rs, unless the environment insists. The caller's copy stays the
+    /// caller's to overwrite.
     #[must_use]
     pub fn new(key: &[u8; KEY_LEN]) -> Self {
-        Self(AwsKey::new(key))
+        let selection = Selection::current();
+        Self::with_engine(key, selection.engine(), selection.is_forced())
+    }
+
+    /// Takes a key in use with one implementation for all of its batches, whatever their size.
+    /// `None` if the processor cannot run it.
+    #[must_use]
+    pub fn with_backend(key: &[u8; KEY_LEN], backend: Backend) -> Option<Self> {
+        Engine::new(backend).map(|engine| Self::with_engine(key, engine, true))
+    }
+
+    fn with_engine(key: &[u8; KEY_LEN], engine: Engine, exact: bool) -> Self {
+        let mut words = Zeroizing::new([0; 8]);
+        for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        Self {
+            aws: AwsKey::new(key),
+            words,
+            engine,
+            exact,
+        }
+    }
+
+    /// The implementation for a batch.
+    fn engine_for<P: AsPacket>(&self, packets: &[P]) -> Engine {
+        if self.exact || packets.len() >= SMALL_BATCH {
+            return self.engine;
+        }
+        let lens = packets.iter().map(|packet| packet.as_packet().len);
+        if lens.sum::<usize>() >= SMALL_TOTAL {
+            self.engine
+        } else {
+            Engine::AwsLc
+        }
     }
 
     /// The implementation behind this key.
     #[must_use]
     pub const fn backend(&self) -> Backend {
-        Backend::AwsLc
+        self.engine.backend()
     }
 
     /// Seals each packet in place: `len` bytes of plaintext at `start` become ciphertext, and the
@@ -46,6 +96,12 @@ impl Key {
         packets: &[P],
     ) -> Result<(), LayoutError> {
         layout::check(packets, buffer.len(), TAG_LEN)?;
+        #[cfg(target_arch = "x86_64")]
+        if let Engine::Avx512(kernel) = self.engine_for(packets) {
+            let mut plain = in_place::Plain { buffer, packets };
+            batch::seal(kernel, &self.words, &mut plain);
+            return Ok(());
+        }
         for (index, packet) in packets.iter().enumerate() {
             let packet = packet.as_packet();
             let sealed = Packet {
@@ -85,6 +141,16 @@ impl Key {
             });
         }
         layout::check(packets, buffer.len(), 0)?;
+        #[cfg(target_arch = "x86_64")]
+        if let Engine::Avx512(kernel) = self.engine_for(packets) {
+            let mut sealed = in_place::Sealed {
+                buffer,
+                packets,
+                verdicts,
+            };
+            batch::open(kernel, &self.words, &mut sealed);
+            return Ok(());
+        }
         for (packet, verdict) in packets.iter().zip(verdicts) {
             let packet = packet.as_packet();
             let sealed = &mut buffer[layout::range(packet)];
@@ -105,7 +171,7 @@ impl Key {
         in_out: &mut [u8],
     ) -> Result<[u8; TAG_LEN], TooLong> {
         let mut tag = [0; TAG_LEN];
-        self.0
+        self.aws
             .seal(nonce(counter), aad, in_out, &mut tag)
             .map_err(|_| TooLong)?;
         Ok(tag)
@@ -123,16 +189,18 @@ impl Key {
         in_out: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Unauthenticated> {
-        self.0.open(nonce(counter), aad, in_out, tag).map_err(|_| {
-            in_out.fill(0);
-            Unauthenticated
-        })
+        self.aws
+            .open(nonce(counter), aad, in_out, tag)
+            .map_err(|_| {
+                in_out.fill(0);
+                Unauthenticated
+            })
     }
 
     /// `packet` is plaintext and the room for the authenticator.
     fn seal_packet(&self, counter: u64, packet: &mut [u8]) -> Result<(), TooLong> {
         let (plaintext, tag) = packet.split_last_chunk_mut().ok_or(TooLong)?;
-        self.0
+        self.aws
             .seal(nonce(counter), &[], plaintext, tag)
             .map_err(|_| TooLong)
     }
@@ -192,6 +260,12 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        assert_eq!(format!("{:?}", Key::new(&[0x5a; 32])), "Key(aws-lc)");
+        assert_eq!(
+            format!(
+                "{:?}",
+                Key::with_backend(&[0x5a; 32], Backend::AwsLc).unwrap()
+            ),
+            "Key(aws-lc)"
+        );
     }
 }

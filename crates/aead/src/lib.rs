@@ -34,13 +34,19 @@
 
 mod aws;
 mod backend;
+mod batch;
+mod chacha20;
+mod in_place;
+mod kernel;
 mod key;
 mod layout;
+mod lines;
+mod poly1305;
 
 #[cfg(test)]
 mod known_answers;
 
-pub use backend::Backend;
+pub use backend::{BACKEND_VARIABLE, Backend, Selection};
 pub use key::{Key, TooLong, Unauthenticated};
 pub use layout::{AsPacket, LayoutError, Packet};
 

@@ -1,0 +1,45 @@
+//! What the batch driver asks of an implementation in SIMD instructions.
+
+use crate::TAG_LEN;
+use crate::chacha20::{self, Lanes};
+use crate::lines::Lines;
+use crate::poly1305::{self, Message};
+
+/// An implementation of both halves of the cipher. A value of it exists only where the processor
+/// has the instructions.
+pub(crate) trait Kernel: Copy {
+    /// Makes the blocks of all lanes in use and applies each to its line.
+    fn apply<L: Lines>(self, key: &[u32; 8], lanes: &Lanes, lines: &mut L);
+
+    /// Authenticates up to sixteen messages; `tags[i]` is that of `messages[i]`.
+    fn tags(self, messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]);
+}
+
+/// AVX-512 as Ice Lake and Zen 4 and their successors have it.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Avx512(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx512 {
+    pub(crate) fn detect() -> Option<Self> {
+        let found = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512ifma")
+            && is_x86_feature_detected!("avx512vbmi2");
+        found.then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Kernel for Avx512 {
+    fn apply<L: Lines>(self, key: &[u32; 8], lanes: &Lanes, lines: &mut L) {
+        // SAFETY: a value of this type proves that the processor has the instructions.
+        unsafe { chacha20::avx512::apply(key, lanes, lines) }
+    }
+
+    fn tags(self, messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {
+        // SAFETY: a value of this type proves that the processor has the instructions.
+        unsafe { poly1305::ifma::tags(messages, tags) }
+    }
+}

@@ -1,0 +1,205 @@
+//! Every implementation against aws-lc-rs: lengths from nothing to 65,535 bytes, equal and mixed,
+//! batches of 1 to 128 packets, wherever they lie in the buffer, and with damage on the way.
+
+use std::io::Write;
+use std::sync::Once;
+
+use hushwire_aead::{Backend, Key, Packet, TAG_LEN};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Most bytes of plaintext in one batch, so that the tests stay quick.
+const TOTAL_MAX: usize = 400_000;
+
+/// The implementations to be compared. One that this processor cannot run is named on the terminal:
+/// nothing here says anything about it.
+fn others() -> Vec<Backend> {
+    static NAMED: Once = Once::new();
+    let (can, cannot): (Vec<_>, Vec<_>) = Backend::ALL
+        .into_iter()
+        .filter(|&backend| backend != Backend::AwsLc)
+        .partition(|backend| backend.is_supported());
+    NAMED.call_once(|| {
+        for backend in cannot {
+            // The test harness captures the macros, but not the stream itself.
+            let mut stderr = std::io::stderr();
+            writeln!(
+                stderr,
+                "NOT COVERED: {backend}: this processor cannot run it"
+            )
+            .unwrap();
+        }
+    });
+    can
+}
+
+#[derive(Clone, Debug)]
+struct Batch {
+    seed: u64,
+    plain: Vec<Packet>,
+    buffer_len: usize,
+}
+
+impl Batch {
+    fn lay_out(seed: u64, pieces: &[(usize, usize, u64)]) -> Self {
+        let mut plain = Vec::new();
+        let (mut at, mut total) = (0, 0);
+        for &(gap, len, counter) in pieces {
+            if total + len > TOTAL_MAX {
+                break;
+            }
+            let start = at + gap;
+            plain.push(Packet {
+                start,
+                len,
+                counter,
+            });
+            (at, total) = (start + len + TAG_LEN, total + len);
+        }
+        Self {
+            seed,
+            plain,
+            buffer_len: at + 7,
+        }
+    }
+
+    fn key_bytes(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        fill(self.seed ^ 0x5555, &mut key);
+        key
+    }
+
+    fn clear(&self) -> Vec<u8> {
+        let mut buffer = vec![0; self.buffer_len];
+        fill(self.seed, &mut buffer);
+        buffer
+    }
+
+    fn sealed(&self) -> Vec<Packet> {
+        let sealed = |packet: &Packet| Packet {
+            len: packet.len + TAG_LEN,
+            ..*packet
+        };
+        self.plain.iter().map(sealed).collect()
+    }
+}
+
+/// Bytes without pattern (xorshift64*).
+fn fill(seed: u64, bytes: &mut [u8]) {
+    let mut state = seed | 1;
+    for chunk in bytes.chunks_mut(8) {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let word = state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes();
+        chunk.copy_from_slice(&word[..chunk.len()]);
+    }
+}
+
+fn batches() -> impl Strategy<Value = Batch> {
+    let longest = prop::sample::select(vec![0_usize, 17, 100, 300, 1500, 9000, 65_535]);
+    let lengths =
+        (longest, any::<bool>(), 1..=128_usize).prop_flat_map(|(longest, equal, count)| {
+            let one = 0..=longest;
+            if equal {
+                one.prop_map(move |len| vec![len; count]).boxed()
+            } else {
+                vec(one, count).boxed()
+            }
+        });
+    (any::<u64>(), lengths).prop_flat_map(|(seed, lengths)| {
+        vec((0..70_usize, any::<u64>()), lengths.len()).prop_map(move |gaps| {
+            let pieces: Vec<_> = lengths
+                .iter()
+                .zip(gaps)
+                .map(|(&len, (gap, counter))| (gap, len, counter))
+                .collect();
+            Batch::lay_out(seed, &pieces)
+        })
+    })
+}
+
+fn key(batch: &Batch, backend: Backend) -> Key {
+    Key::with_backend(&batch.key_bytes(), backend).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: 400,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn sealed_by_one_is_sealed_by_all_and_opens_with_all(batch in batches()) {
+        let mut expected = batch.clear();
+        key(&batch, Backend::AwsLc).seal_batch(&mut expected, &batch.plain).unwrap();
+        let mut opened = expected.clone();
+        let sealed = batch.sealed();
+        let mut verdicts = vec![false; sealed.len()];
+        key(&batch, Backend::AwsLc).open_batch(&mut opened, &sealed, &mut verdicts).unwrap();
+
+        for backend in others() {
+            let key = key(&batch, backend);
+            prop_assert_eq!(key.backend(), backend);
+            let mut buffer = batch.clear();
+            key.seal_batch(&mut buffer, &batch.plain).unwrap();
+            prop_assert!(buffer == expected, "{}: sealed otherwise", backend);
+            let mut verdicts = vec![false; sealed.len()];
+            key.open_batch(&mut buffer, &sealed, &mut verdicts).unwrap();
+            prop_assert!(verdicts.iter().all(|&good| good), "{}: {:?}", backend, verdicts);
+            prop_assert!(buffer == opened, "{}: opened otherwise", backend);
+        }
+    }
+
+    #[test]
+    fn damage_is_found_by_all_and_zeroed_by_all(
+        batch in batches(),
+        hits in vec((any::<prop::sample::Index>(), 0..8_u32), 0..9),
+    ) {
+        let mut damaged = batch.clear();
+        key(&batch, Backend::AwsLc).seal_batch(&mut damaged, &batch.plain).unwrap();
+        for (at, bit) in &hits {
+            damaged[at.index(batch.buffer_len)] ^= 1 << bit;
+        }
+        let mut sealed = batch.sealed();
+        // One that cannot even hold an authenticator.
+        let short = hits.len() % sealed.len();
+        sealed[short].len = sealed[short].len.min(9);
+
+        let mut expected = damaged.clone();
+        let mut expected_verdicts = vec![false; sealed.len()];
+        key(&batch, Backend::AwsLc)
+            .open_batch(&mut expected, &sealed, &mut expected_verdicts)
+            .unwrap();
+        for backend in others() {
+            let mut buffer = damaged.clone();
+            let mut verdicts = vec![true; sealed.len()];
+            key(&batch, backend).open_batch(&mut buffer, &sealed, &mut verdicts).unwrap();
+            prop_assert_eq!(&verdicts, &expected_verdicts, "{}", backend);
+            prop_assert!(buffer == expected, "{}: other bytes", backend);
+        }
+    }
+}
+
+/// Every length around the borders of blocks, lines and lanes, alone and in company.
+#[test]
+fn every_short_length_in_batches_of_every_small_size() {
+    for count in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33] {
+        for len in (0..=1100).filter(|len| len % 64 < 3 || len % 16 < 2 || *len < 300) {
+            let pieces = vec![(3, len, 77); count];
+            let batch = Batch::lay_out(len as u64, &pieces);
+            let mut expected = batch.clear();
+            key(&batch, Backend::AwsLc)
+                .seal_batch(&mut expected, &batch.plain)
+                .unwrap();
+            for backend in others() {
+                let mut buffer = batch.clear();
+                key(&batch, backend)
+                    .seal_batch(&mut buffer, &batch.plain)
+                    .unwrap();
+                assert!(buffer == expected, "{backend}: {count} of {len} bytes");
+            }
+        }
+    }
+}
