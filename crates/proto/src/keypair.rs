@@ -196,7 +196,7 @@ impl<C: Crypto> Keypair<C> {
         now.saturating_since(self.created)
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "provider"))]
     pub(crate) fn set_counter(&self, counter: u64) {
         self.counter.store(counter, Ordering::Relaxed);
     }
