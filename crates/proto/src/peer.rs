@@ -2,7 +2,7 @@
 //!
 //! # How the timers see traffic
 //!
-//! No timer is re-armed per packet. The data path leaves relaxed timestamps in [`Activity`]; the
+//! No timer is re-armed per packet. The data path leaves relaxed timestamps in `Activity`; the
 //! owner of the [`crate::Device`] reads them when a deadline of the peer has come. Two of them
 //! start a deadline: the first data sent, and the first data received, that nothing has answered.
 //! Whoever sets one of these looks at the deadline the peer is armed for, and asks for service

@@ -257,6 +257,44 @@ fn a_device_that_goes_down_leaves_no_keys_behind() {
 }
 
 #[test]
+fn datagrams_and_packets_name_their_peer() {
+    let mut pair = Pair::new();
+    let keys = [0, 1].map(|side| *pair.devices[side].public_key().unwrap());
+    let mut buffer = vec![];
+    let mut hand_over = |pair: &mut Pair, from: usize| {
+        let transmit = pair.devices[from].poll_transmit(&mut buffer).unwrap();
+        let to = transmit.peer.map(|peer| *peer.public_key());
+        let path = Path::to(address(from));
+        let received =
+            pair.devices[1 - from].handle_datagram(pair.now, path, Ecn::NotEct, &mut buffer);
+        let sender = match received {
+            Ok(Received::Packet { peer, packet }) => Some((*peer.public_key(), packet.len())),
+            _ => None,
+        };
+        (to, sender)
+    };
+    pair.devices[1].report_load(pair.now, 512, 4096);
+    pair.send(0);
+    assert_eq!(hand_over(&mut pair, 0), (Some(keys[1]), None));
+    assert_eq!(
+        hand_over(&mut pair, 1),
+        (None, None),
+        "a cookie is for an address"
+    );
+    for _ in 0..6 {
+        pair.now.monotonic = pair.now.monotonic + Duration::from_secs(1);
+        pair.now.unix.secs += 1;
+        pair.devices[0].handle_timeout(pair.now);
+    }
+    assert_eq!(hand_over(&mut pair, 0), (Some(keys[1]), None));
+    assert_eq!(hand_over(&mut pair, 1), (Some(keys[0]), None));
+    assert_eq!(
+        hand_over(&mut pair, 0),
+        (Some(keys[1]), Some((keys[0], 20)))
+    );
+}
+
+#[test]
 fn buffers_are_used_again() {
     let mut pair = Pair::connected();
     for _ in 0..200 {

@@ -197,6 +197,29 @@ fn each_packet_of_a_batch_has_a_verdict_of_its_own() {
 }
 
 #[test]
+fn threads_that_open_the_same_packets_take_each_once() {
+    let keypair = keypair(Role::Initiator);
+    let counters: Vec<u64> = (0..2000).collect();
+    let taken: Vec<Vec<bool>> = std::thread::scope(|scope| {
+        let open_all = |batch: usize| {
+            let (keypair, counters) = (&keypair, &counters);
+            scope.spawn(move || -> Vec<bool> {
+                let batches = counters.chunks(batch);
+                batches
+                    .flat_map(|some| open(keypair, START, some))
+                    .collect()
+            })
+        };
+        let threads = [open_all(1), open_all(7), open_all(64)];
+        threads.map(|thread| thread.join().unwrap()).into()
+    });
+    for counter in 0..counters.len() {
+        let times = taken.iter().filter(|verdicts| verdicts[counter]).count();
+        assert_eq!(times, 1, "{counter}");
+    }
+}
+
+#[test]
 fn a_batch_that_does_not_fit_its_buffer_opens_nothing() {
     let keypair = keypair(Role::Initiator);
     let (mut buffer, mut places) = sealed(&keypair, &[0, 1]);

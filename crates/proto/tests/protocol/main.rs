@@ -23,3 +23,4 @@ mod retries;
 mod roaming;
 mod soak;
 mod staged;
+mod timeouts;
