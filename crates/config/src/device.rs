@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::key::{PresharedKey, PrivateKey, PublicKey};
-use crate::prefix::AllowedIp;
+use crate::prefix::{AllowedIp, Prefix};
 
 /// The state of a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
-    /// Its private key, if it has one and the reader may see it.
+    /// Its private key, if the device told of one: a device may tell of an all-zero key, and
+    /// wg(8) then shows it.
     pub private_key: Option<PrivateKey>,
     /// The UDP port that it listens on. 0: none yet.
     pub listen_port: u16,
@@ -36,8 +37,8 @@ pub struct Peer {
     pub rx_bytes: u64,
     /// Seconds between keepalives. 0: off.
     pub persistent_keepalive: u16,
-    /// The prefixes that are its own.
-    pub allowed_ips: Vec<AllowedIp>,
+    /// The prefixes that are its own. A device masks them; what one tells that does not is kept.
+    pub allowed_ips: Vec<Prefix>,
 }
 
 impl Peer {
@@ -118,7 +119,7 @@ impl Device {
                 persistent_keepalive: peer.persistent_keepalive,
             });
             for prefix in &peer.allowed_ips {
-                sink.allowed_ip(*prefix);
+                sink.allowed_ip(prefix.masked());
             }
         }
     }
@@ -147,7 +148,7 @@ impl SnapshotSink for Device {
 
     fn allowed_ip(&mut self, prefix: AllowedIp) {
         if let Some(peer) = self.peers.last_mut() {
-            peer.allowed_ips.push(prefix);
+            peer.allowed_ips.push(prefix.into());
         }
     }
 }

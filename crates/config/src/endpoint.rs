@@ -4,6 +4,7 @@
 //! [`resolve`](crate::resolve) turns into an address when the time has come.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
 use crate::inet::{self, Ntop};
@@ -20,10 +21,26 @@ pub enum Endpoint {
 }
 
 /// A host name and a port. Made by [`Endpoint::parse`] only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct HostPort {
     host: Box<str>,
     port: u16,
+    written: Box<str>,
+}
+
+/// Equal if host and port are, however they were written.
+impl PartialEq for HostPort {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.host, self.port) == (&other.host, other.port)
+    }
+}
+
+impl Eq for HostPort {}
+
+impl Hash for HostPort {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.host, self.port).hash(state);
+    }
 }
 
 impl HostPort {
@@ -37,6 +54,12 @@ impl HostPort {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The text that this was read from.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        &self.written
     }
 }
 
@@ -69,12 +92,6 @@ impl fmt::Display for EndpointError {
 
 impl std::error::Error for EndpointError {}
 
-/// An endpoint just read, and whether its port was too large a number (see [`port::Port`]).
-pub(crate) struct Parsed {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) port_wrapped: bool,
-}
-
 impl Endpoint {
     /// Reads `host:port` or `[host]:port` as wg(8) does. The host may be a name, an IPv4 address
     /// in any form of `inet_aton`, or an IPv6 address, bracketed or not (the last colon then
@@ -84,26 +101,19 @@ impl Endpoint {
     ///
     /// [`EndpointError`].
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        Self::parse_noting(text).map(|parsed| parsed.endpoint)
-    }
-
-    pub(crate) fn parse_noting(text: &str) -> Result<Parsed, EndpointError> {
         let (host, port) = split(text)?;
         let port = port::parse(port).map_err(EndpointError::Port)?;
         // No look-up gets past a NUL, and no file could hold a newline.
         if host.is_empty() || host.contains(['\0', '\n']) {
             return Err(EndpointError::Host);
         }
-        let endpoint = match numeric_host(host) {
-            Some((ip, scope_id)) => Self::Numeric(socket_addr(ip, port.value, scope_id)),
+        Ok(match numeric_host(host) {
+            Some((ip, scope_id)) => Self::Numeric(socket_addr(ip, port, scope_id)),
             None => Self::Name(HostPort {
                 host: host.into(),
-                port: port.value,
+                port,
+                written: text.into(),
             }),
-        };
-        Ok(Parsed {
-            endpoint,
-            port_wrapped: port.wrapped,
         })
     }
 }
@@ -120,12 +130,12 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Numeric(addr) => Numeric(*addr).fmt(f),
             // A host with a closing bracket in it was not written in brackets.
-            Self::Name(HostPort { host, port })
+            Self::Name(HostPort { host, port, .. })
                 if host.contains([':', '[']) && !host.contains(']') =>
             {
                 write!(f, "[{host}]:{port}")
             }
-            Self::Name(HostPort { host, port }) => write!(f, "{host}:{port}"),
+            Self::Name(HostPort { host, port, .. }) => write!(f, "{host}:{port}"),
         }
     }
 }
@@ -147,6 +157,33 @@ impl fmt::Display for Numeric {
             }
         }
     }
+}
+
+/// The names of interfaces by index, as somebody knows them. See [`Named`].
+pub type InterfaceNames<'a> = &'a dyn Fn(u32) -> Option<String>;
+
+/// Shows an address and port as `getnameinfo` does in numbers, and wg(8) with it: the scope of a
+/// link-local address is the name of its interface, if it has one.
+pub struct Named<'a>(pub SocketAddr, pub InterfaceNames<'a>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let SocketAddr::V6(addr) = self.0
+            && addr.scope_id() != 0
+            && (addr.ip().is_unicast_link_local() || is_multicast_link_local(*addr.ip()))
+            && let Some(name) = (self.1)(addr.scope_id())
+        {
+            let ip = Ntop(IpAddr::V6(*addr.ip()));
+            return write!(f, "[{ip}%{name}]:{}", addr.port());
+        }
+        Numeric(self.0).fmt(f)
+    }
+}
+
+/// ff02::/16 whatever its flags (RFC 4291, section 2.7).
+fn is_multicast_link_local(ip: Ipv6Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    first == 0xff && second & 0x0f == 0x02
 }
 
 /// Reads an endpoint of the UAPI: `ip:port` or `[ip]:port`, numbers only, the address as
@@ -256,7 +293,6 @@ mod tests {
             ("2130706433:80", "127.0.0.1:80"),
             ("010.0.0.1:80", "8.0.0.1:80"),
             ("0.0.0.0:0", "0.0.0.0:0"),
-            ("1.2.3.4:65536", "1.2.3.4:0"),
             ("[fe80::1%3]:5", "[fe80::1%3]:5"),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");
@@ -291,6 +327,7 @@ mod tests {
             ("1.2.3.4", EndpointError::NoPort),
             ("1.2.3.4:", EndpointError::NoPort),
             ("1.2.3.4:x", EndpointError::Port(PortError::Unknown)),
+            ("1.2.3.4:65536", EndpointError::Port(PortError::TooLarge)),
             (":80", EndpointError::Host),
             ("a\0b:80", EndpointError::Host),
         ] {
@@ -334,6 +371,18 @@ mod tests {
             assert_eq!(parse_numeric(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(parse_numeric(b"\xff:1"), None);
+    }
+
+    #[test]
+    fn link_local_scopes_have_names() {
+        let names = |index: u32| (index == 7).then(|| "eth0".to_owned());
+        let shown = |text: &str| Named(parse_numeric(text.as_bytes()).unwrap(), &names).to_string();
+        assert_eq!(shown("[fe80::1%7]:5"), "[fe80::1%eth0]:5");
+        assert_eq!(shown("[ff12::1%7]:5"), "[ff12::1%eth0]:5");
+        assert_eq!(shown("[fe80::1%8]:5"), "[fe80::1%8]:5");
+        assert_eq!(shown("[fd00::1%7]:5"), "[fd00::1%7]:5");
+        assert_eq!(shown("[fe80::1]:5"), "[fe80::1]:5");
+        assert_eq!(shown("1.2.3.4:5"), "1.2.3.4:5");
     }
 
     #[cfg(target_os = "linux")]

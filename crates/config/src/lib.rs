@@ -3,7 +3,10 @@
 //! * [`key`], [`prefix`], [`endpoint`], [`port`], [`setting`]: the values, each with the text forms that the
 //!   standard tools read and write;
 //! * [`conf`]: the `.conf` file of wg(8) and wg-quick(8), with line and column of every value;
-//! * [`device`] and [`update`]: a device as read, and a change to one;
+//! * [`device`] and [`update`]: a device as read, and a change to one ([`sync`]: only the
+//!   difference);
+//! * [`command`]: the words of `wg set`;
+//! * [`show`]: what `wg show` and `wg showconf` print of a device, and its JSON;
 //! * [`uapi`]: the cross-platform userspace interface, both ends.
 //!
 //! Nothing here opens a socket or a device. Two functions look outside, and say so: service
@@ -12,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod command;
 pub mod conf;
 pub mod device;
 pub mod endpoint;
@@ -21,8 +25,11 @@ pub mod key_file;
 mod number;
 pub mod port;
 pub mod prefix;
+pub mod raw;
 pub mod resolve;
 pub mod setting;
+pub mod show;
+pub mod sync;
 pub mod text;
 pub mod uapi;
 pub mod update;

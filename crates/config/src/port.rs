@@ -5,15 +5,6 @@ use std::fs;
 
 use crate::number;
 
-/// A port that somebody wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// The port.
-    pub value: u16,
-    /// Whether a larger number was written. glibc takes it modulo 65,536, and so does wg(8).
-    pub wrapped: bool,
-}
-
 /// Why a text names no port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortError {
@@ -21,6 +12,9 @@ pub enum PortError {
     Empty,
     /// Neither a number nor a known service. The message is the C library's.
     Unknown,
+    /// A number beyond 65,535. wg(8) takes it modulo 65,536, because glibc does: nobody means
+    /// that, so here it is an error.
+    TooLarge,
 }
 
 impl fmt::Display for PortError {
@@ -28,48 +22,40 @@ impl fmt::Display for PortError {
         f.write_str(match self {
             Self::Empty => "Unable to parse empty port",
             Self::Unknown => "Servname not supported for ai_socktype",
+            Self::TooLarge => "Port is greater than 65535",
         })
     }
 }
 
 impl std::error::Error for PortError {}
 
-/// Reads a port as `getaddrinfo` of glibc does: leading blanks, a sign and zeros are allowed, a
-/// number beyond 65,535 wraps, and what is no number is looked up in `/etc/services`.
+/// Reads a port as `getaddrinfo` of glibc does: leading blanks, a sign and zeros are allowed,
+/// and what is no number is looked up in `/etc/services`. Other than there, a number beyond
+/// 65,535 is refused.
 ///
 /// # Errors
 ///
 /// [`PortError`].
-pub fn parse(text: &str) -> Result<Port, PortError> {
+pub fn parse(text: &str) -> Result<u16, PortError> {
     parse_with(text, |name| {
         let services = fs::read("/etc/services").ok()?;
         service(&services, name)
     })
 }
 
-fn parse_with(text: &str, service: impl FnOnce(&str) -> Option<u16>) -> Result<Port, PortError> {
+fn parse_with(text: &str, service: impl FnOnce(&str) -> Option<u16>) -> Result<u16, PortError> {
     if text.is_empty() {
         return Err(PortError::Empty);
     }
-    if let Some(value) = number::strtoul(text).and_then(number_of) {
-        return Ok(value);
+    match number::strtoul(text).filter(|&number| is_number(number)) {
+        Some(number) => u16::try_from(number).map_err(|_| PortError::TooLarge),
+        None => service(text).ok_or(PortError::Unknown),
     }
-    service(text)
-        .map(|value| Port {
-            value,
-            wrapped: false,
-        })
-        .ok_or(PortError::Unknown)
 }
 
-/// glibc keeps the number in an `int`, takes a negative one for a name, and hands the low 16
-/// bits on.
-fn number_of(number: u64) -> Option<Port> {
-    let int = number as u32;
-    (int <= i32::MAX as u32).then(|| Port {
-        value: int as u16,
-        wrapped: number > u64::from(u16::MAX),
-    })
+/// glibc keeps the number in an `int`, and takes a negative one for a name.
+const fn is_number(number: u64) -> bool {
+    number as u32 <= i32::MAX as u32
 }
 
 /// The UDP port of a service in a text of the form of services(5).
@@ -96,8 +82,8 @@ mod tests {
         http 80/tcp www\n\
         broken x/udp\n\xff\n";
 
-    fn parse(text: &str) -> Result<(u16, bool), PortError> {
-        parse_with(text, |name| service(SERVICES, name)).map(|port| (port.value, port.wrapped))
+    fn parse(text: &str) -> Result<u16, PortError> {
+        parse_with(text, |name| service(SERVICES, name))
     }
 
     #[test]
@@ -109,23 +95,22 @@ mod tests {
             (" 7", 7),
             ("00080", 80),
         ] {
-            assert_eq!(parse(text), Ok((port, false)), "{text:?}");
+            assert_eq!(parse(text), Ok(port), "{text:?}");
         }
     }
 
     #[test]
-    fn large_numbers_wrap_as_in_glibc() {
-        assert_eq!(parse("65536"), Ok((0, true)));
-        assert_eq!(parse("70000"), Ok((4464, true)));
-        assert_eq!(parse("99999"), Ok((34463, true)));
-        assert_eq!(parse("4294967297"), Ok((1, true)));
+    fn large_numbers_do_not_wrap() {
+        for large in ["65536", "70000", "+99999", "2147483647", "4294967297"] {
+            assert_eq!(parse(large), Err(PortError::TooLarge), "{large}");
+        }
         assert_eq!(parse("2147483648"), Err(PortError::Unknown));
     }
 
     #[test]
     fn services_of_udp_by_name_and_alias() {
-        assert_eq!(parse("domain"), Ok((53, false)));
-        assert_eq!(parse("krb5"), Ok((88, false)));
+        assert_eq!(parse("domain"), Ok(53));
+        assert_eq!(parse("krb5"), Ok(88));
         assert_eq!(parse("http"), Err(PortError::Unknown));
         assert_eq!(parse("broken"), Err(PortError::Unknown));
         assert_eq!(parse("Kerberos"), Err(PortError::Unknown));

@@ -110,6 +110,11 @@ impl Prefix {
         self.addr
     }
 
+    /// The address as it is shown.
+    pub(crate) const fn shown_addr(&self) -> Ntop {
+        Ntop(self.addr)
+    }
+
     /// The number of bits that count.
     #[must_use]
     pub const fn cidr(&self) -> u8 {
@@ -135,6 +140,15 @@ impl Prefix {
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", Ntop(self.addr), self.cidr)
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = PrefixError;
+
+    /// As [`Prefix::parse`].
+    fn from_str(text: &str) -> Result<Self, PrefixError> {
+        Self::parse(text.as_bytes())
     }
 }
 

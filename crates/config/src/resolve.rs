@@ -91,7 +91,7 @@ impl std::error::Error for RetriesError {}
 pub struct ResolveError {
     /// The resolver's own words, as of `gai_strerror`.
     pub reason: String,
-    /// The endpoint, `host:port`.
+    /// The endpoint, as it was written.
     pub endpoint: String,
 }
 
@@ -164,7 +164,7 @@ pub fn resolve_with(
         };
         let error = ResolveError {
             reason: failure.reason,
-            endpoint: endpoint.to_string(),
+            endpoint: name.written().to_owned(),
         };
         let exhausted = matches!(retries, Retries::Times(times) if tried >= times);
         if failure.permanent || exhausted {

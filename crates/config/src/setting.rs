@@ -34,6 +34,26 @@ impl BadValue {
         &self.text
     }
 
+    /// What to write instead.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self.error {
+            SettingError::Key(_) => "a key is 44 characters of Base64, the last of them `=`",
+            SettingError::Port(_) | SettingError::Endpoint(EndpointError::Port(_)) => {
+                "write a number up to 65535"
+            }
+            SettingError::Fwmark => "write off, or a number up to 0xffffffff",
+            SettingError::Endpoint(_) => {
+                "write it like 192.0.2.1:51820, [2001:db8::1]:51820 or host:51820"
+            }
+            SettingError::PersistentKeepalive => "write off, or seconds up to 65535",
+            SettingError::AllowedIpAddress => {
+                "write every prefix like 10.0.0.0/8 or fd00::/64, in full"
+            }
+            SettingError::AllowedIpLength => "the length is at most 32, or 128 for IPv6",
+        }
+    }
+
     /// The message of wg(8), which quotes what was written, keys included.
     #[must_use]
     pub fn standard_message(&self) -> Zeroizing<String> {

@@ -180,7 +180,7 @@ fn the_bytes_that_setconf_sends() {
     assert!(standard(&text).starts_with("Servname not supported for ai_socktype: `0x'\n"));
     let zeros = "0".repeat(64);
     assert_eq!(
-        sent(&text.replace("0x", "70000")).unwrap(),
+        sent(&text.replace("0x", "4464")).unwrap(),
         format!(
             "set=1\nprivate_key={zeros}\nlisten_port=4464\nfwmark=0\nreplace_peers=true\n\
              public_key=c53201039adba14be71f886da1d8dbe9eebded08cb111b75340078999aa9f038\n\
@@ -437,17 +437,14 @@ fn errors_are_gathered_up_to_a_limit() {
 
 #[test]
 fn warnings_come_with_the_config() {
-    let text = format!(
-        "[Interface]\nListenPort = 70000\n[Peer]\nPublicKey={P1}\nAllowedIPs = 10.0.0.1/024\nEndpoint=1.2.3.4:65536\n"
-    );
+    let text = format!("[Peer]\nPublicKey={P1}\nAllowedIPs = 10.0.0.1/024, fd00::, fd00::1/64\n");
     let warnings = parse(text.as_bytes(), Dialect::Wg).unwrap().warnings;
     let shown: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
         [
-            "2:14: this port is over 65535 and is taken for 4464; write a port up to 65535",
-            "5:14: AllowedIPs 10.0.0.1/24 has bits beyond its length; it is taken for 10.0.0.0/24",
-            "6:10: this port is over 65535 and is taken for 0; write a port up to 65535",
+            "3:14: AllowedIPs 10.0.0.1/24 has bits beyond its length; it is taken for 10.0.0.0/24",
+            "3:36: AllowedIPs fd00::1/64 has bits beyond its length; it is taken for fd00::/64",
         ]
     );
     assert!(
@@ -456,8 +453,31 @@ fn warnings_come_with_the_config() {
             .all(|one| one.severity() == Severity::Warning)
     );
     assert_eq!(
-        warnings[1].problem.standard_message().unwrap().as_str(),
+        warnings[0].problem.standard_message().unwrap().as_str(),
         "Warning: AllowedIP has nonzero host part: 10.0.0.1/024\n"
+    );
+}
+
+#[test]
+fn an_error_tells_what_came_before_it() {
+    let text = format!(
+        "[Peer]\nPublicKey={P1}\nEndpoint=a:1\nAllowedIPs=10.0.0.1/8,x,10.0.0.2/8\n[Peer]\nEndpoint=b:1\n"
+    );
+    let error = parse(text.as_bytes(), Dialect::Wg).unwrap_err();
+    let endpoints: Vec<String> = error
+        .endpoints()
+        .iter()
+        .map(|one| one.to_string())
+        .collect();
+    assert_eq!(
+        (endpoints, error.warnings().len()),
+        (vec!["a:1".to_owned()], 1)
+    );
+
+    let missing = parse(text.replace(",x", "").as_bytes(), Dialect::Wg).unwrap_err();
+    assert_eq!(
+        (missing.endpoints().len(), missing.warnings().len()),
+        (2, 2)
     );
 }
 

@@ -184,7 +184,7 @@ fn device_peer() -> impl Strategy<Value = Peer> {
                 tx_bytes,
                 rx_bytes,
                 persistent_keepalive,
-                allowed_ips,
+                allowed_ips: allowed_ips.into_iter().map(Into::into).collect(),
             },
         )
 }

@@ -113,6 +113,6 @@ fn one_peer_with_all_the_prefixes_of_the_script() {
             .allowed_ips
             .iter()
             .copied()
-            .eq((0..COUNT).map(prefix))
+            .eq((0..COUNT).map(|number| prefix(number).into()))
     );
 }

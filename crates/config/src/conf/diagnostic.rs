@@ -1,7 +1,7 @@
 //! What is wrong with a config file, where, and what to do about it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -9,6 +9,7 @@ use crate::conf::span::Span;
 use crate::endpoint::EndpointError;
 use crate::key::PublicKey;
 use crate::prefix::{AllowedIp, Prefix};
+use crate::raw;
 use crate::setting::{BadValue, SettingError};
 
 /// A finding, and its place.
@@ -39,7 +40,6 @@ impl Diagnostic {
     pub const fn severity(&self) -> Severity {
         match self.problem {
             Problem::HostBits { .. }
-            | Problem::PortWrapped { .. }
             | Problem::OwnKey
             | Problem::SharedAllowedIp { .. }
             | Problem::DnsServer { .. } => Severity::Warning,
@@ -78,64 +78,6 @@ impl fmt::Display for InFile<'_> {
         write!(f, "{}:{}", self.path.display(), self.diagnostic)
     }
 }
-
-/// All that is wrong with a file's text, first things first. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseError {
-    path: Option<PathBuf>,
-    diagnostics: Vec<Diagnostic>,
-}
-
-impl ParseError {
-    /// `None` if there is nothing to tell.
-    pub(super) fn new(diagnostics: Vec<Diagnostic>) -> Option<Self> {
-        (!diagnostics.is_empty()).then_some(Self {
-            path: None,
-            diagnostics,
-        })
-    }
-
-    /// Names the file.
-    #[must_use]
-    pub fn in_file(self, path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: Some(path.into()),
-            ..self
-        }
-    }
-
-    /// The findings.
-    #[must_use]
-    pub fn diagnostics(&self) -> &[Diagnostic] {
-        &self.diagnostics
-    }
-
-    /// What the standard tools print: about the first finding only, and quoting what was
-    /// written, keys included. Lines end with a newline.
-    #[must_use]
-    pub fn standard_message(&self) -> Zeroizing<String> {
-        self.diagnostics
-            .first()
-            .and_then(|first| first.problem.standard_message())
-            .unwrap_or_default()
-    }
-}
-
-/// A line for each finding.
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
-            let newline = if index == 0 { "" } else { "\n" };
-            match &self.path {
-                Some(path) => write!(f, "{newline}{}", diagnostic.in_file(path))?,
-                None => write!(f, "{newline}{diagnostic}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ParseError {}
 
 /// Text out of a file that may hold a secret in the wrong place: hidden from `Debug`, zeroed on
 /// drop.
@@ -253,11 +195,6 @@ pub enum Problem {
         /// The same, letter by letter.
         written: String,
     },
-    /// A port beyond 65,535.
-    PortWrapped {
-        /// The port that comes of it.
-        port: u16,
-    },
 }
 
 impl Problem {
@@ -266,7 +203,7 @@ impl Problem {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unrecognized(reason, _) => return unrecognized_hint(reason),
-            Self::Value(_, bad) => return value_hint(bad),
+            Self::Value(_, bad) => bad.hint().to_owned(),
             Self::MissingPublicKey => {
                 "add `PublicKey = …`, which the peer gets from its private key with `hushwire pubkey`"
                     .to_owned()
@@ -290,7 +227,6 @@ impl Problem {
                 "only the later peer gets it: take it out of one of the two".to_owned()
             }
             Self::HostBits { prefix, .. } => format!("it is taken for {}", prefix.masked()),
-            Self::PortWrapped { .. } => "write a port up to 65535".to_owned(),
         })
     }
 
@@ -340,25 +276,6 @@ const fn bare(section: Section) -> &'static str {
     }
 }
 
-fn value_hint(bad: &BadValue) -> Option<String> {
-    let hint = match bad.error {
-        SettingError::Key(_) => "a key is 44 characters of Base64, the last of them `=`",
-        SettingError::Port(_) | SettingError::Endpoint(EndpointError::Port(_)) => {
-            "write a number up to 65535"
-        }
-        SettingError::Fwmark => "write off, or a number up to 0xffffffff",
-        SettingError::Endpoint(_) => {
-            "write it like 192.0.2.1:51820, [2001:db8::1]:51820 or host:51820"
-        }
-        SettingError::PersistentKeepalive => "write off, or seconds up to 65535",
-        SettingError::AllowedIpAddress => {
-            "write every prefix like 10.0.0.0/8 or fd00::/64, in full"
-        }
-        SettingError::AllowedIpLength => "the length is at most 32, or 128 for IPv6",
-    };
-    Some(hint.to_owned())
-}
-
 /// What is wrong, without quoting what might be a secret.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -397,9 +314,6 @@ impl fmt::Display for Problem {
             }
             Self::HostBits { prefix, .. } => {
                 write!(f, "AllowedIPs {prefix} has bits beyond its length")
-            }
-            Self::PortWrapped { port } => {
-                write!(f, "this port is over 65535 and is taken for {port}")
             }
         }
     }
@@ -464,7 +378,9 @@ impl fmt::Display for Shown<'_> {
             if index == LIMIT {
                 return f.write_str("…");
             }
-            if char.is_control() {
+            if let Some(byte) = raw::byte_of(char) {
+                write!(f, "\\x{byte:02x}")?;
+            } else if char.is_control() {
                 write!(f, "{}", char.escape_default())?;
             } else {
                 write!(f, "{char}")?;

@@ -17,6 +17,7 @@
 mod apply;
 mod check;
 mod diagnostic;
+mod error;
 mod line;
 mod parse;
 mod print;
@@ -29,9 +30,8 @@ use crate::prefix::AllowedIpEntry;
 use crate::text::Line;
 
 pub use apply::Mode;
-pub use diagnostic::{
-    Diagnostic, Key, ParseError, Problem, Quoted, Section, Severity, Unrecognized,
-};
+pub use diagnostic::{Diagnostic, Key, Problem, Quoted, Section, Severity, Unrecognized};
+pub use error::ParseError;
 pub use parse::{Dialect, Parsed, parse};
 pub use span::{Span, Spanned};
 pub use value::{Dns, InterfaceAddress, Table};

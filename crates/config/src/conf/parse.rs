@@ -8,7 +8,8 @@ mod quick;
 mod wg;
 
 use crate::conf::diagnostic::Problem;
-use crate::conf::diagnostic::{Diagnostic, ParseError, Section};
+use crate::conf::diagnostic::{Diagnostic, Section};
+use crate::conf::error::{Before, ParseError};
 use crate::conf::line::RawLine;
 use crate::conf::span::Span;
 use crate::conf::{AllowedIps, Config, Interface, Peer};
@@ -118,10 +119,6 @@ impl Parser {
         self.errors.push(Diagnostic::new(span, problem));
     }
 
-    fn warn(&mut self, span: Span, problem: Problem) {
-        self.warnings.push(Diagnostic::new(span, problem));
-    }
-
     fn finish(mut self) -> Result<Parsed, ParseError> {
         // wg(8) looks for keys only after the last line, so other errors come first.
         for draft in &self.peers {
@@ -130,8 +127,18 @@ impl Parser {
                     .push(Diagnostic::new(draft.section, Problem::MissingPublicKey));
             }
         }
-        if let Some(error) = ParseError::new(self.errors) {
-            return Err(error);
+        if !self.errors.is_empty() {
+            let endpoints = self
+                .peers
+                .iter()
+                .filter_map(|draft| draft.peer.endpoint.clone());
+            let before = Before {
+                endpoints: endpoints.collect(),
+                warnings: std::mem::take(&mut self.warnings),
+            };
+            if let Some(error) = ParseError::new(self.errors, before) {
+                return Err(error);
+            }
         }
         let peers = self.peers.into_iter().map(|draft| draft.peer).collect();
         let config = Config {

@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::device::{Device, Peer};
-use crate::endpoint;
+use crate::endpoint::{Endpoint, EndpointError};
 use crate::key::{PresharedKey, PrivateKey, PublicKey};
 use crate::number;
 use crate::prefix::Prefix;
+use crate::resolve::{self, Retries};
 use crate::uapi::framing::LINE_LIMIT;
 
 /// Why an operation did not succeed.
@@ -98,7 +100,7 @@ fn device_line(device: &mut Device, key: &[u8], value: &[u8]) -> Result<(), Repl
     match key {
         b"private_key" => {
             let key = PrivateKey::from_hex(value).map_err(|_| ReplyError::Protocol)?;
-            device.private_key = (!key.is_zero()).then_some(key);
+            device.private_key = Some(key);
         }
         b"listen_port" => device.listen_port = int(value, u16::MAX.into())? as u16,
         b"fwmark" => device.fwmark = int(value, u32::MAX.into())? as u32,
@@ -114,30 +116,25 @@ fn peer_line(peer: &mut Peer, key: &[u8], value: &[u8]) -> Result<(), ReplyError
             peer.preshared_key = (!key.is_zero()).then_some(key);
         }
         b"endpoint" => {
-            if !value.contains(&b':') {
-                return Err(ReplyError::Protocol);
-            }
-            peer.endpoint = Some(endpoint::parse_numeric(value).ok_or(BAD_ENDPOINT)?);
+            peer.endpoint = Some(endpoint(value)?);
         }
         b"persistent_keepalive_interval" => {
             peer.persistent_keepalive = int(value, u16::MAX.into())? as u16;
         }
         b"allowed_ip" => {
             let prefix = Prefix::parse(value).ok().filter(|_| value.contains(&b'/'));
-            peer.allowed_ips
-                .push(prefix.ok_or(ReplyError::Protocol)?.masked());
+            peer.allowed_ips.push(prefix.ok_or(ReplyError::Protocol)?);
         }
         b"last_handshake_time_sec" => {
-            add_time(
-                peer,
-                Duration::from_secs(int(value, i64::MAX.unsigned_abs())?),
-            )?;
+            let seconds = int(value, i64::MAX.unsigned_abs())?;
+            let nanoseconds = peer.last_handshake.unwrap_or_default().subsec_nanos();
+            peer.last_handshake = time(seconds, nanoseconds);
         }
         b"last_handshake_time_nsec" => {
-            add_time(
-                peer,
-                Duration::from_nanos(int(value, i64::MAX.unsigned_abs())?),
-            )?;
+            // More than a second's worth means nothing, but is no reason to show nothing.
+            let nanoseconds = int(value, i64::MAX.unsigned_abs())?.min(999_999_999) as u32;
+            let seconds = peer.last_handshake.unwrap_or_default().as_secs();
+            peer.last_handshake = time(seconds, nanoseconds);
         }
         b"rx_bytes" => peer.rx_bytes = int(value, u64::MAX)?,
         b"tx_bytes" => peer.tx_bytes = int(value, u64::MAX)?,
@@ -146,12 +143,20 @@ fn peer_line(peer: &mut Peer, key: &[u8], value: &[u8]) -> Result<(), ReplyError
     Ok(())
 }
 
-/// The time comes in two lines, either of which may be missing.
-fn add_time(peer: &mut Peer, part: Duration) -> Result<(), ReplyError> {
-    let time = peer.last_handshake.unwrap_or_default().checked_add(part);
-    let time = time.ok_or(ReplyError::Protocol)?;
-    peer.last_handshake = (!time.is_zero()).then_some(time);
-    Ok(())
+/// The time comes in two lines, either of which may be missing. Zero: never.
+fn time(seconds: u64, nanoseconds: u32) -> Option<Duration> {
+    let time = Duration::new(seconds, nanoseconds);
+    (!time.is_zero()).then_some(time)
+}
+
+/// Daemons write numbers, but wg(8) takes all that it takes elsewhere.
+fn endpoint(value: &[u8]) -> Result<SocketAddr, ReplyError> {
+    let text = std::str::from_utf8(value).map_err(|_| ReplyError::Protocol)?;
+    let endpoint = Endpoint::parse(text).map_err(|error| match error {
+        EndpointError::Empty | EndpointError::Brace | EndpointError::NoPort => ReplyError::Protocol,
+        EndpointError::Port(_) | EndpointError::Host => BAD_ENDPOINT,
+    })?;
+    resolve::resolve(&endpoint, Retries::Times(0), |_| {}).map_err(|_| BAD_ENDPOINT)
 }
 
 fn int(value: &[u8], max: u64) -> Result<u64, ReplyError> {
@@ -296,6 +301,10 @@ mod tests {
             "allowed_ip=1.2.3.4",
             "allowed_ip=1.2.3.4/33",
             "endpoint=x",
+            "endpoint=",
+            "endpoint=[::1:5",
+            "endpoint=[::1]5",
+            "endpoint=1.2.3.4:",
             "rx_bytes=-1",
             "persistent_keepalive_interval=65536",
             "preshared_key=0",
@@ -308,8 +317,10 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_cannot_be_made_out() {
-        let reply = get_reply(&format!("public_key={HEX}\nendpoint=nohost:5\nerrno=0\n\n"));
-        assert_eq!(reply, Err("Unknown error -101".to_owned()));
+        for bad in ["no host:5", "1.2.3.4:x", "1.2.3.4:65536", ":5"] {
+            let reply = get_reply(&format!("public_key={HEX}\nendpoint={bad}\nerrno=0\n\n"));
+            assert_eq!(reply, Err("Unknown error -101".to_owned()), "{bad}");
+        }
     }
 
     #[test]
@@ -321,6 +332,22 @@ mod tests {
         .unwrap();
         assert_eq!(device.peers[0].public_key.to_hex().as_str(), HEX);
         assert_eq!(device.peers[0].last_handshake, Some(Duration::new(7, 8)));
+    }
+
+    #[test]
+    fn what_a_device_tells_is_shown_as_it_is() {
+        let zero = "0".repeat(64);
+        let device = get_reply(&format!(
+            "private_key={zero}\npublic_key={HEX}\nallowed_ip=10.0.0.1/8\n\
+             last_handshake_time_sec=9\nlast_handshake_time_nsec=9999999999\n\
+             last_handshake_time_sec=7\nendpoint=localhost:5\nerrno=0\n\n"
+        ))
+        .unwrap();
+        assert_eq!(device.private_key, Some(PrivateKey::new([0; 32])));
+        let peer = &device.peers[0];
+        assert_eq!(peer.allowed_ips[0].to_string(), "10.0.0.1/8");
+        assert_eq!(peer.last_handshake, Some(Duration::new(7, 999_999_999)));
+        assert_eq!(peer.endpoint.map(|endpoint| endpoint.port()), Some(5));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use crate::endpoint::{self, Numeric};
+use crate::endpoint::{self, InterfaceNames, Named};
 use crate::key::{PresharedKey, PrivateKey, PublicKey};
 use crate::number;
 use crate::prefix::{AllowedIp, Prefix};
@@ -141,6 +141,19 @@ fn u16_of(value: &[u8]) -> Option<u16> {
 ///
 /// Those of the writer.
 pub fn write(writer: &mut impl Write, update: &DeviceUpdate) -> io::Result<()> {
+    write_naming(writer, update, &|_| None)
+}
+
+/// As [`write`], with the scopes of link-local endpoints by name, as wg(8) sends them.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_naming(
+    writer: &mut impl Write,
+    update: &DeviceUpdate,
+    names: InterfaceNames<'_>,
+) -> io::Result<()> {
     writer.write_all(b"set=1\n")?;
     if let Some(key) = &update.private_key {
         write_key(writer, "private_key", key.to_hex().as_bytes())?;
@@ -155,20 +168,28 @@ pub fn write(writer: &mut impl Write, update: &DeviceUpdate) -> io::Result<()> {
         writer.write_all(b"replace_peers=true\n")?;
     }
     for peer in &update.peers {
-        write_peer(writer, peer)?;
+        write_peer(writer, peer, names)?;
     }
     writer.write_all(b"\n")
 }
 
-fn write_peer(writer: &mut impl Write, peer: &PeerUpdate) -> io::Result<()> {
+fn write_peer(
+    writer: &mut impl Write,
+    peer: &PeerUpdate,
+    names: InterfaceNames<'_>,
+) -> io::Result<()> {
     write_key(writer, "public_key", peer.public_key.to_hex().as_bytes())?;
     match &peer.action {
         PeerAction::Remove => writer.write_all(b"remove=true\n"),
-        PeerAction::Set(settings) => write_settings(writer, settings),
+        PeerAction::Set(settings) => write_settings(writer, settings, names),
     }
 }
 
-fn write_settings(writer: &mut impl Write, settings: &PeerSettings) -> io::Result<()> {
+fn write_settings(
+    writer: &mut impl Write,
+    settings: &PeerSettings,
+    names: InterfaceNames<'_>,
+) -> io::Result<()> {
     if settings.update_only {
         writer.write_all(b"update_only=true\n")?;
     }
@@ -176,7 +197,7 @@ fn write_settings(writer: &mut impl Write, settings: &PeerSettings) -> io::Resul
         write_key(writer, "preshared_key", key.to_hex().as_bytes())?;
     }
     if let Some(endpoint) = settings.endpoint {
-        writeln!(writer, "endpoint={}", Numeric(endpoint))?;
+        writeln!(writer, "endpoint={}", Named(endpoint, names))?;
     }
     if let Some(seconds) = settings.persistent_keepalive {
         writeln!(writer, "persistent_keepalive_interval={seconds}")?;

@@ -129,16 +129,16 @@ impl DeviceControl for MemoryDevice {
 
     fn insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) {
         for other in &mut self.state.peers {
-            other.allowed_ips.retain(|held| *held != prefix);
+            other.allowed_ips.retain(|held| *held != prefix.into());
         }
         if let Some(peer) = self.peer(peer) {
-            peer.allowed_ips.push(prefix);
+            peer.allowed_ips.push(prefix.into());
         }
     }
 
     fn remove_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) {
         if let Some(peer) = self.peer(peer) {
-            peer.allowed_ips.retain(|held| *held != prefix);
+            peer.allowed_ips.retain(|held| *held != prefix.into());
         }
     }
 

@@ -10,6 +10,7 @@ use crate::conf::span::{Span, Spanned};
 use crate::endpoint::Endpoint;
 use crate::key::{KeyError, PresharedKey, PrivateKey, PublicKey};
 use crate::port;
+use crate::raw;
 use crate::setting::{self, BadValue, SettingError};
 
 const fn interface(name: &'static str) -> Key {
@@ -107,10 +108,7 @@ impl Parser {
         } else if key == LISTEN_PORT {
             let port = port::parse(&text)
                 .map_err(|error| (0, BadValue::new(SettingError::Port(error), &text)))?;
-            if port.wrapped {
-                self.warn(span, Problem::PortWrapped { port: port.value });
-            }
-            self.interface.listen_port = Some(Spanned::new(port.value, span));
+            self.interface.listen_port = Some(Spanned::new(port, span));
         } else if key == FWMARK {
             let mark = setting::fwmark(&text).map_err(|bad| (0, bad))?;
             self.interface.fwmark = Some(Spanned::new(mark, span));
@@ -145,17 +143,10 @@ impl Parser {
     fn endpoint(&mut self, value: &Value<'_>) -> Result<(), (usize, BadValue)> {
         let text = value.text();
         let span = value.span(0);
-        let parsed = Endpoint::parse_noting(&text)
+        let endpoint = Endpoint::parse(&text)
             .map_err(|error| (0, BadValue::new(SettingError::Endpoint(error), &text)))?;
-        if parsed.port_wrapped {
-            let port = match &parsed.endpoint {
-                Endpoint::Numeric(addr) => addr.port(),
-                Endpoint::Name(name) => name.port(),
-            };
-            self.warn(span, Problem::PortWrapped { port });
-        }
         if let Some(draft) = self.peers.last_mut() {
-            draft.peer.endpoint = Some(Spanned::new(parsed.endpoint, span));
+            draft.peer.endpoint = Some(Spanned::new(endpoint, span));
         }
         Ok(())
     }
@@ -190,9 +181,7 @@ impl Parser {
     }
 
     fn refuse(&mut self, line: &StrippedLine, reason: Unrecognized) {
-        let text = Quoted(Zeroizing::new(
-            String::from_utf8_lossy(&line.bytes).into_owned(),
-        ));
+        let text = Quoted(Zeroizing::new(raw::decode(&line.bytes).into_owned()));
         self.error(line.span(0), Problem::Unrecognized(reason, text));
     }
 
@@ -231,7 +220,7 @@ impl Value<'_> {
 
     /// The value as text. Bytes that are none come out as characters that no value has.
     fn text(&self) -> Zeroizing<String> {
-        Zeroizing::new(String::from_utf8_lossy(self.bytes()).into_owned())
+        Zeroizing::new(raw::decode(self.bytes()).into_owned())
     }
 
     fn span(&self, offset: usize) -> Span {
