@@ -38,7 +38,7 @@ impl<'a> Tunnel<'a> {
     /// Brings a configuration up, in the order of wg-quick(8). Sends a word when the device ends.
     pub(super) fn up(
         configuration: &'a Configuration,
-        mut update: DeviceUpdate,
+        update: DeviceUpdate,
         offloads: &Offloads,
         end: Sender<()>,
     ) -> Result<Self, Error> {
@@ -59,45 +59,36 @@ impl<'a> Tunnel<'a> {
             warn(&"IPv6 is off on this host: IPv6 addresses and routes are left out");
         }
         let routing = Routing::plan(config, &mut netlink, ipv6)?;
-        let endpoints = endpoints(&update);
-        // Port and mark from the start: what is wrong with them is then said in full.
-        let port = update.listen_port.take().unwrap_or(0);
-        let fwmark = update.fwmark.take().filter(|mark| *mark != 0);
-        let fwmark = fwmark.or_else(|| routing.mark()).unwrap_or(0);
+        let own_mark = update.fwmark.filter(|mark| *mark != 0);
+        let fwmark = own_mark.or_else(|| routing.mark()).unwrap_or(0);
+        let mtu = match config.interface.mtu {
+            Some(mtu) => *mtu,
+            None => mtu::choose(&endpoints(&update), fwmark, &mut netlink),
+        };
         let options = Options {
             log: Logger::new(log_level(), &name),
             udp: UdpOptions {
-                port,
+                port: update.listen_port.unwrap_or(0),
                 fwmark,
                 ..offloads.udp()
             },
             control_socket: Some(socket),
         };
-        let engine = Engine::start(&tun, options).map_err(Error::Start)?;
-        let mut control = engine.control();
-        let engine = RunningEngine::new(engine, end);
-        apply(&mut control, &update).map_err(Error::Configure)?;
-
-        let mtu = match config.interface.mtu {
-            Some(mtu) => *mtu,
-            None => mtu::choose(&endpoints, fwmark, &mut netlink),
-        };
+        let (engine, port) = start(&tun, options, update, end)?;
         interface::set_up(&mut netlink, index, config, ipv6, mtu)?;
         let mut default_routes = routes::add(routing, config, ipv6, &mut netlink, index)?;
         if let Some(routes) = &mut default_routes {
             routes.guard(&name, index)?;
         }
-        let mut device = Device::default();
-        control.snapshot(&mut device);
         let tunnel = Self {
             config,
-            interface: name.clone(),
-            port: device.listen_port,
+            interface: name,
+            port,
             _default_routes: default_routes,
             _engine: engine,
             _tun: tun,
         };
-        hooks::run("PostUp", &name, &config.interface.post_up)?;
+        hooks::run("PostUp", &tunnel.interface, &config.interface.post_up)?;
         Ok(tunnel)
     }
 
@@ -130,6 +121,28 @@ impl<'a> Tunnel<'a> {
         let after = hooks::run("PostDown", &interface, &commands.post_down);
         before.and(after)
     }
+}
+
+/// Starts the engine and gives it its keys and peers. Returns the port that it listens on too.
+fn start(
+    tun: &Tun,
+    options: Options,
+    update: DeviceUpdate,
+    end: Sender<()>,
+) -> Result<(RunningEngine, u16), Error> {
+    let engine = Engine::start(tun, options).map_err(Error::Start)?;
+    let mut control = engine.control();
+    let engine = RunningEngine::new(engine, end);
+    // The engine has them from its start, which says in full what is wrong with them.
+    let update = DeviceUpdate {
+        listen_port: None,
+        fwmark: None,
+        ..update
+    };
+    apply(&mut control, &update).map_err(Error::Configure)?;
+    let mut device = Device::default();
+    control.snapshot(&mut device);
+    Ok((engine, device.listen_port))
 }
 
 fn endpoints(update: &DeviceUpdate) -> Vec<SocketAddr> {
