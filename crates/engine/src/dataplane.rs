@@ -12,7 +12,7 @@ use hushwire_proto::provider::DefaultCrypto;
 
 use crate::handshake_queue::{Handshake, HandshakeQueue};
 use crate::log::Logger;
-use crate::stats::{Drop, Stats};
+use crate::stats::{DropReason, Stats};
 use crate::wait::Wake;
 
 pub(crate) type Device = hushwire_proto::Device<DefaultCrypto>;
@@ -103,7 +103,7 @@ impl<S: DatagramSocket> Dataplane<S> {
         match self.handshakes.push(handshake) {
             Some(true) => self.wake_control(),
             Some(false) => {}
-            None => self.stats.count(Drop::HandshakeQueueFull),
+            None => self.stats.count(DropReason::HandshakeQueueFull),
         }
     }
 

@@ -18,7 +18,7 @@ use hushwire_proto::path::Path;
 use crate::clock;
 use crate::dataplane::{Dataplane, Peer};
 use crate::outbox::Outbox;
-use crate::stats::Drop;
+use crate::stats::DropReason;
 use crate::unreachable::Unreachable;
 use crate::wait;
 
@@ -73,12 +73,12 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                     return dataplane.stop();
                 }
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    dataplane.stats().count(Drop::Malformed);
+                    dataplane.stats().count(DropReason::Malformed);
                 }
                 Err(_) => {
                     // Whatever it is, a loop around it must not burn a core.
                     self.outbox.flush();
-                    dataplane.stats().count(Drop::TunRead);
+                    dataplane.stats().count(DropReason::TunRead);
                     std::thread::sleep(PAUSE_AFTER_ERROR);
                 }
             }
@@ -100,9 +100,9 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
     }
 
     /// Drops a packet and tells its sender, if that is somebody who can be told.
-    fn refuse(&mut self, bytes: &[u8], reason: Drop) {
+    fn refuse(&mut self, bytes: &[u8], reason: DropReason) {
         self.dataplane.stats().count(reason);
-        if !matches!(reason, Drop::NoPeer | Drop::NoEndpoint) {
+        if !matches!(reason, DropReason::NoPeer | DropReason::NoEndpoint) {
             return;
         }
         if let Some(answer) = self.unreachable.answer(clock::monotonic(), bytes) {
@@ -113,7 +113,7 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
 
     fn split(&mut self, buffer: &[u8], received: &offload::Received, peer: &Arc<Peer>, path: Path) {
         let Ok(splitter) = Splitter::new(buffer, received) else {
-            return self.dataplane.stats().count(Drop::Malformed);
+            return self.dataplane.stats().count(DropReason::Malformed);
         };
         let tos = packet::ecn(buffer.get(received.range()).unwrap_or_default()).bits();
         let mtu = self.dataplane.mtu();
@@ -121,7 +121,7 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
             let length = splitter.segment_len(segment);
             let padded = packet::padded_length(length, mtu);
             let Some(room) = self.outbox.room(peer, path, tos, padded) else {
-                return self.dataplane.stats().count(Drop::Malformed);
+                return self.dataplane.stats().count(DropReason::Malformed);
             };
             let written = splitter.write_segment(segment, room);
             if let Some(padding) = room.get_mut(written..) {
@@ -135,9 +135,12 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
 fn destination<S: DatagramSocket>(
     dataplane: &Dataplane<S>,
     bytes: &[u8],
-) -> Result<(Arc<Peer>, Path), Drop> {
-    let destination = packet::destination(bytes).ok_or(Drop::Malformed)?;
-    let peer = dataplane.tables().route(destination).ok_or(Drop::NoPeer)?;
-    let path = peer.path().ok_or(Drop::NoEndpoint)?;
+) -> Result<(Arc<Peer>, Path), DropReason> {
+    let destination = packet::destination(bytes).ok_or(DropReason::Malformed)?;
+    let peer = dataplane
+        .tables()
+        .route(destination)
+        .ok_or(DropReason::NoPeer)?;
+    let path = peer.path().ok_or(DropReason::NoEndpoint)?;
     Ok((peer, path))
 }

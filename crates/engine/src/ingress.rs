@@ -24,7 +24,7 @@ use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Peer, Routes};
 use crate::handshake_queue::Handshake;
-use crate::stats::Drop;
+use crate::stats::DropReason;
 use crate::wait;
 
 /// The thread that moves datagrams from the sockets to one TUN queue.
@@ -151,7 +151,7 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
     fn control_message(&self, path: Path, datagram: &[u8]) {
         match Handshake::new(path, datagram) {
             Some(handshake) => self.dataplane.queue_handshake(handshake),
-            None => self.dataplane.stats().count(Drop::UnknownMessage),
+            None => self.dataplane.stats().count(DropReason::UnknownMessage),
         }
     }
 
@@ -165,7 +165,7 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         } = &mut self.batch;
         let Some(index) = index else { return };
         let Some(session) = self.dataplane.tables().session(index) else {
-            stats.add(Drop::UnknownIndex, sealed.len() as u64);
+            stats.add(DropReason::UnknownIndex, sealed.len() as u64);
             return sealed.clear();
         };
         verdicts.clear();
@@ -187,7 +187,7 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
             }
         }
         let refused = verdicts.iter().filter(|ok| !**ok).count();
-        stats.add(Drop::Unauthentic, refused as u64);
+        stats.add(DropReason::Unauthentic, refused as u64);
         sealed.clear();
         let peer = &session.peer;
         let authentic = bytes > 0;
@@ -215,7 +215,7 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
             .write_all(&*self.queue, buffer, &self.batch.accepted);
         self.dataplane
             .stats()
-            .add(Drop::TunWrite, written.dropped as u64);
+            .add(DropReason::TunWrite, written.dropped as u64);
     }
 }
 
@@ -234,9 +234,9 @@ impl Arrival<'_> {
         peer: &Peer,
         buffer: &mut [u8],
         inner: Range<usize>,
-    ) -> Result<Range<usize>, Drop> {
+    ) -> Result<Range<usize>, DropReason> {
         let start = inner.start;
-        let plaintext = buffer.get_mut(inner).ok_or(Drop::Malformed)?;
+        let plaintext = buffer.get_mut(inner).ok_or(DropReason::Malformed)?;
         let length = decapsulate(self.routes, peer, self.ecn, plaintext)?;
         Ok(start..start + length)
     }

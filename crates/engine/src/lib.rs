@@ -29,4 +29,4 @@ mod wait;
 pub use log::{Level, Logger};
 pub use report::OffloadReport;
 pub use start::{Engine, Options, StartError, Stopper};
-pub use stats::{Drop, Stats};
+pub use stats::{DropReason, Stats};

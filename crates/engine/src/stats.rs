@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a packet was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drop {
+pub enum DropReason {
     /// Congestion was marked on the way of a packet that cannot carry the mark (RFC 6040).
     Congestion,
     /// The handshake queue was full.
@@ -30,7 +30,7 @@ pub enum Drop {
     UnknownMessage,
 }
 
-impl From<Refused> for Drop {
+impl From<Refused> for DropReason {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Congestion => Self::Congestion,
@@ -40,18 +40,18 @@ impl From<Refused> for Drop {
     }
 }
 
-const REASONS: usize = Drop::UnknownMessage as usize + 1;
+const REASONS: usize = DropReason::UnknownMessage as usize + 1;
 
 /// Counters of dropped packets by reason.
 #[derive(Debug, Default)]
 pub struct Stats([AtomicU64; REASONS]);
 
 impl Stats {
-    pub(crate) fn count(&self, reason: Drop) {
+    pub(crate) fn count(&self, reason: DropReason) {
         self.add(reason, 1);
     }
 
-    pub(crate) fn add(&self, reason: Drop, packets: u64) {
+    pub(crate) fn add(&self, reason: DropReason, packets: u64) {
         if packets > 0 {
             self.0[reason as usize].fetch_add(packets, Ordering::Relaxed);
         }
@@ -59,7 +59,7 @@ impl Stats {
 
     /// Packets dropped for this reason since the engine started.
     #[must_use]
-    pub fn dropped(&self, reason: Drop) -> u64 {
+    pub fn dropped(&self, reason: DropReason) -> u64 {
         self.0[reason as usize].load(Ordering::Relaxed)
     }
 }
