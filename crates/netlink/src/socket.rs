@@ -16,7 +16,7 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// How often a dump is asked for again when the table changed while the kernel was writing it out.
 const DUMP_ATTEMPTS: usize = 8;
 /// Size of `struct nlmsghdr`, with which an error message repeats the request it answers.
-const MESSAGE_HEADER: usize = 16;
+pub(crate) const MESSAGE_HEADER: usize = 16;
 /// `NLM_F_CAPPED`: the error message repeats only the header of the request, not all of it.
 const CAPPED: u16 = 0x100;
 /// `NLMSGERR_ATTR_MSG`: the kernel's sentence in an extended acknowledgement.
@@ -208,7 +208,7 @@ fn enable(socket: &impl AsFd, option: libc::c_int) -> io::Result<()> {
 }
 
 /// Cuts the first netlink message off a datagram; none when what is left cannot be one.
-fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = u32::from_ne_bytes(bytes.first_chunk::<4>().copied()?) as usize;
     if length < MESSAGE_HEADER {
         return None;
@@ -219,7 +219,7 @@ fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The kernel's sentence out of an error message, whose payload repeats the request before the attributes.
-fn kernel_sentence(payload: &[u8], flags: u16) -> Option<String> {
+pub(crate) fn kernel_sentence(payload: &[u8], flags: u16) -> Option<String> {
     let request = u32::from_ne_bytes(payload.first_chunk::<4>().copied()?) as usize;
     let repeated = if flags & CAPPED != 0 {
         MESSAGE_HEADER
