@@ -18,32 +18,24 @@ const TOOLS: &[Tool] = &[
         package: "iproute2",
     },
     Tool {
-        program: "ss",
-        package: "iproute2",
-    },
-    Tool {
-        program: "tc",
-        package: "iproute2",
-    },
-    Tool {
         program: "iperf3",
         package: "iperf3",
-    },
-    Tool {
-        program: "ncat",
-        package: "ncat",
     },
     Tool {
         program: "nft",
         package: "nftables",
     },
     Tool {
-        program: "nsenter",
+        program: "ping",
+        package: "iputils-ping",
+    },
+    Tool {
+        program: "setpriv",
         package: "util-linux",
     },
     Tool {
-        program: "ping",
-        package: "iputils-ping",
+        program: "ss",
+        package: "iproute2",
     },
     Tool {
         program: "sysctl",

@@ -52,10 +52,19 @@ fn no_crate_reaches_past_its_neighbours() {
     let allowed = allowed();
     let crates: BTreeSet<String> = fs::read_dir(root().join("crates"))
         .expect("the crates")
-        .map(|entry| entry.expect("a crate").file_name().into_string().expect("a name"))
+        .map(|entry| {
+            entry
+                .expect("a crate")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
         .collect();
     let known: BTreeSet<String> = allowed.keys().map(|name| (*name).to_owned()).collect();
-    assert_eq!(crates, known, "a crate is not in the table, or gone from it");
+    assert_eq!(
+        crates, known,
+        "a crate is not in the table, or gone from it"
+    );
     for (name, may_use) in allowed {
         let manifest = read(&format!("crates/{name}/Cargo.toml"));
         for used in section(&manifest, "[dependencies]") {
@@ -91,7 +100,10 @@ fn every_foreign_crate_has_its_reason() {
     }
     for name in used.iter().filter(|name| !name.starts_with("hushwire")) {
         let quoted = format!("`{name}`");
-        assert!(reasons.contains(&quoted), "DEPENDENCIES.md does not name {quoted}");
+        assert!(
+            reasons.contains(&quoted),
+            "DEPENDENCIES.md does not name {quoted}"
+        );
     }
     assert!(used.len() > 10, "the manifests were not read");
 }

@@ -258,30 +258,41 @@ fn it_says_what_it_is() {
     }
 }
 
+/// An ordinary user, on a system that lets everybody open /dev/net/tun and on one that does not.
 #[test]
 fn without_the_right_to_it_says_so() {
     let (_lab, host) = alone();
     // A place that an ordinary user reaches, whatever the workspace's is.
     host.run(|| fs::copy(program(), "/run/daemon")).unwrap();
-    fails_to_start(
-        &host,
-        "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs /run/daemon -f wg1",
-        &["wg1", "root"],
-    );
-    assert!(!link_exists(&host, "wg1"));
-    assert!(!socket_exists(&host, "wg1"));
+    for mode in ["600", "666"] {
+        let script = format!(
+            "mount -t tmpfs none /dev/net && mknod -m {mode} /dev/net/tun c 10 200 && exec setpriv \
+             --reuid 65534 --regid 65534 --clear-groups --no-new-privs /run/daemon -f wg1"
+        );
+        let message = refusal(&host, &script);
+        assert!(message.contains("root"), "{message}");
+        assert!(!link_exists(&host, "wg1"));
+        assert!(!socket_exists(&host, "wg1"));
+    }
+}
+
+/// What the daemon says that a shell starts in a file system of its own; it cannot start.
+#[track_caller]
+fn refusal(host: &Host, script: &str) -> String {
+    let result = host.output(&["unshare", "-m", "sh", "-c", script]);
+    let error = result.expect_err("it should not start");
+    assert_eq!(error.exit_code(), Some(1), "{error}");
+    let message = error.output().unwrap().stderr.trim_end().to_owned();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    message
 }
 
 #[test]
 fn without_tun_devices_it_says_so() {
     let (_lab, host) = alone();
     let script = format!("mount -t tmpfs none /dev/net && exec {} -f wg1", program());
-    let result = host.output(&["unshare", "-m", "sh", "-c", &script]);
-    let error = result.expect_err("there is no /dev/net/tun");
-    assert_eq!(error.exit_code(), Some(1), "{error}");
-    let message = &error.output().unwrap().stderr;
+    let message = refusal(&host, &script);
     assert!(message.contains("/dev/net/tun"), "{message}");
-    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
     assert!(!socket_exists(&host, "wg1"));
 }
 
