@@ -27,6 +27,7 @@ pub mod port;
 pub mod prefix;
 pub mod raw;
 pub mod resolve;
+pub mod secret_io;
 pub mod setting;
 pub mod show;
 pub mod sync;

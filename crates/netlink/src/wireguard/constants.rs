@@ -6,9 +6,6 @@ pub(super) const VERSION: u8 = 1;
 pub(super) const CMD_GET_DEVICE: u8 = 0;
 pub(super) const CMD_SET_DEVICE: u8 = 1;
 
-/// The longest name of an interface in bytes, without the NUL.
-pub(super) const NAME_LIMIT: usize = 15;
-
 pub(super) const DEVICE_A_IFNAME: u16 = 2;
 pub(super) const DEVICE_A_PRIVATE_KEY: u16 = 3;
 pub(super) const DEVICE_A_FLAGS: u16 = 5;

@@ -17,12 +17,15 @@ use zeroize::Zeroizing;
 
 use crate::genetlink::{Command, Consistency, GenericNetlink, Socket, Wire};
 use crate::{Error, Result};
-use constants::{CMD_GET_DEVICE, DEVICE_A_IFNAME, FAMILY, NAME_LIMIT, VERSION};
+use constants::{CMD_GET_DEVICE, DEVICE_A_IFNAME, FAMILY, VERSION};
 use read::Reader;
 use write::Messages;
 
 /// Length of a key in bytes.
 pub const KEY_LEN: usize = 32;
+
+/// The longest name of an interface in bytes (`IFNAMSIZ`, less the NUL).
+pub const NAME_LIMIT: usize = 15;
 
 /// Limit of a message of a set in bytes. What does not fit goes into another message, so it need not be larger than what
 /// every kernel allocates without trouble.
