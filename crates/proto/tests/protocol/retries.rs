@@ -265,6 +265,25 @@ fn the_jitter_of_silence_differs_from_the_first_time_on() {
 }
 
 #[test]
+fn the_jitter_of_silence_differs_each_time() {
+    let mut net = Net::connected(Style::Embedder);
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        net.cut();
+        net.log.clear();
+        let sent = net.now();
+        net.send(A, B);
+        net.advance(Duration::from_millis(15_400));
+        let after = net.times(A, Kind::Initiation)[0] - sent;
+        assert!(!seen.contains(&after), "{after:?}");
+        seen.push(after);
+        net.heal();
+        net.advance(Duration::from_secs(6));
+        net.ping(A, B);
+    }
+}
+
+#[test]
 fn a_keepalive_without_an_answer_is_not_silence() {
     each_style(|style| {
         let mut net = Net::connected(style);

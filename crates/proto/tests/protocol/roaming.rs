@@ -222,6 +222,20 @@ fn a_source_address_is_given_up_when_there_is_no_answer() {
 }
 
 #[test]
+fn a_source_address_is_given_up_when_an_initiation_has_no_answer() {
+    each_style(|style| {
+        let mut net = Net::connected(style);
+        net.advance_to_age(A, B, REKEY_AFTER_TIME + Duration::from_secs(60));
+        net.cut();
+        net.send(A, B);
+        net.advance(Duration::from_secs(4));
+        assert!(net.shared(A, B).path().unwrap().local.is_some());
+        net.advance(Duration::from_secs(2));
+        assert_eq!(net.shared(A, B).path(), Some(Path::to(outer_v4(B))));
+    });
+}
+
+#[test]
 fn a_source_address_that_is_gone_is_forgotten_unless_the_path_has_changed() {
     let mut net = Net::connected(Style::Embedder);
     let peer = net.shared(B, A);
