@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -66,15 +67,21 @@ impl Drop for World {
 const FIRST: &str =
     "ignoring='env --ignore-signal=CHLD'; $ignoring true 2>&1 && exec $ignoring cat; exec cat";
 
+/// Starts it and waits until it is what it is to be: an orphan that dies before would stay unburied.
 fn start_first() -> std::io::Result<Child> {
-    Command::new("sh")
+    let mut first = Command::new("sh")
         .args(["-c", FIRST])
         .current_dir("/")
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .process_group(0)
-        .spawn()
+        .spawn()?;
+    if let (Some(input), Some(mut output)) = (&mut first.stdin, first.stdout.take()) {
+        input.write_all(b"?")?;
+        output.read_exact(&mut [0])?;
+    }
+    Ok(first)
 }
 
 /// Gives the lab directories of its own where WireGuard programs keep sockets and configurations.

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::program::fail;
+use crate::signals::EndRequests;
 use error::Error;
 use ping::Rtt;
 use show::Screen;
@@ -25,6 +26,9 @@ use site::{Site, Tunnel};
 const STREAM_TIME: Duration = Duration::from_secs(3);
 /// Echo requests for each figure; the first one sets the tunnel up.
 const PINGS: usize = 10;
+
+/// The exit status after SIGINT, by the shell's custom.
+const INTERRUPTED: i32 = 130;
 
 const USAGE: &str = "\
 Usage: hushwire demo
@@ -56,6 +60,11 @@ pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
 fn demonstrate() -> Result<(), Error> {
     // First of all, since it takes a process with one thread.
     rights::obtain()?;
+    // Caught even if the shell has had us ignore SIGINT, as it does with what runs in the
+    // background. Ending is all there is to do.
+    let _interrupts = EndRequests::catch()
+        .and_then(|requests| requests.watch(|| std::process::exit(INTERRUPTED)))
+        .map_err(|error| Error::System("catching signals", error))?;
     let screen = Screen::new();
     let tunnel = Tunnel::start()?;
     let (alice, bob) = (&tunnel.alice, &tunnel.bob);
