@@ -6,7 +6,7 @@
 //! one step, is sealed in place in one batch, and leaves as one segmented send.
 
 use std::io::{self, IoSlice};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hushwire_io::offload::{self, MAX_PACKET, Outgoing, Splitter};
@@ -48,9 +48,34 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
     }
 
     /// Runs until the device is gone or the engine stops.
-    pub(crate) fn run(mut self) {
-        let dataplane = Arc::clone(&self.dataplane);
+    pub(crate) fn run(shared: &Mutex<Self>) {
+        let (queue, dataplane) = {
+            let egress = lock(shared);
+            (Arc::clone(&egress.queue), Arc::clone(&egress.dataplane))
+        };
         while !dataplane.is_stopping() {
+            lock(shared).drain();
+            let fds = [queue.as_fd(), dataplane.stop_fd()];
+            if let Err(error) = wait::wait(fds, None) {
+                let log = dataplane.log();
+                log.error(format_args!("waiting for the device: {error}"));
+                dataplane.stop();
+            }
+        }
+    }
+
+    /// Does so at once if nobody else is at it: who has just written a lone packet to the device
+    /// may find the answer there, and need not wake another thread for it. Packets are read and
+    /// sent under one lock, so they keep their order.
+    pub(crate) fn answer(shared: &Mutex<Self>) {
+        if let Ok(mut egress) = shared.try_lock() {
+            egress.drain();
+        }
+    }
+
+    /// Moves what the device has.
+    fn drain(&mut self) {
+        while !self.dataplane.is_stopping() {
             match self.queue.read(&mut self.read_buffer) {
                 Ok(Some(received)) => {
                     self.take(&received);
@@ -58,31 +83,23 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                         self.outbox.flush();
                     }
                 }
-                Ok(None) => {
-                    self.outbox.flush();
-                    let fds = [self.queue.as_fd(), dataplane.stop_fd()];
-                    if let Err(error) = wait::wait(fds, None) {
-                        dataplane
-                            .log()
-                            .error(format_args!("waiting for the device: {error}"));
-                        return dataplane.stop();
-                    }
-                }
+                Ok(None) => break,
                 Err(error) if is_gone(&error) => {
-                    dataplane.log().debug("the device is gone");
-                    return dataplane.stop();
+                    self.dataplane.log().debug("the device is gone");
+                    return self.dataplane.stop();
                 }
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    dataplane.stats().count(DropReason::Malformed);
+                    self.dataplane.stats().count(DropReason::Malformed);
                 }
                 Err(_) => {
                     // Whatever it is, a loop around it must not burn a core.
-                    self.outbox.flush();
-                    dataplane.stats().count(DropReason::TunRead);
+                    self.dataplane.stats().count(DropReason::TunRead);
                     std::thread::sleep(PAUSE_AFTER_ERROR);
+                    break;
                 }
             }
         }
+        self.outbox.flush();
     }
 
     /// Sorts a packet or super-packet into the runs.
@@ -129,6 +146,11 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
             }
         }
     }
+}
+
+fn lock<E>(shared: &Mutex<E>) -> MutexGuard<'_, E> {
+    // Whatever a panicking thread left in the outbox is lost packets at worst.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The peer that a packet goes to and where that is.

@@ -8,7 +8,7 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hushwire_io::offload::Coalescer;
 use hushwire_io::tun::TunQueue;
@@ -23,6 +23,7 @@ use hushwire_proto::time::Instant;
 use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Peer, Routes};
+use crate::egress::Egress;
 use crate::handshake_queue::Handshake;
 use crate::stats::DropReason;
 use crate::wait;
@@ -31,6 +32,8 @@ use crate::wait;
 pub(crate) struct Ingress<T: TunQueue, S: DatagramSocket> {
     queue: Arc<T>,
     dataplane: Arc<Dataplane<S>>,
+    /// The other direction of the same queue.
+    egress: Arc<Mutex<Egress<T, S>>>,
     batch: Batch,
     coalescer: Coalescer,
 }
@@ -46,10 +49,16 @@ struct Batch {
 }
 
 impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
-    pub(crate) fn new(queue: Arc<T>, coalescer: Coalescer, dataplane: Arc<Dataplane<S>>) -> Self {
+    pub(crate) fn new(
+        queue: Arc<T>,
+        coalescer: Coalescer,
+        dataplane: Arc<Dataplane<S>>,
+        egress: Arc<Mutex<Egress<T, S>>>,
+    ) -> Self {
         Self {
             queue,
             dataplane,
+            egress,
             batch: Batch::default(),
             coalescer,
         }
@@ -109,6 +118,9 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
             if let Some(message) = receiver.message(index) {
                 self.take(now, &routes, message);
             }
+        }
+        if count == 1 && self.batch.accepted.len() == 1 {
+            Egress::answer(&self.egress);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use hushwire_io::offload::Coalescer;
@@ -96,17 +96,21 @@ impl Engine {
         control: Control,
         control_socket: Option<ControlSocket>,
     ) -> io::Result<()> {
-        for queue in tun.queues() {
-            let dataplane = Arc::clone(self.target.dataplane());
-            let egress = Egress::new(Arc::clone(queue), dataplane);
-            self.spawn("egress", move || egress.run())?;
-        }
-        if let Some(queue) = tun.queues().next() {
-            let dataplane = Arc::clone(self.target.dataplane());
-            let coalescer = Coalescer::new(Arc::clone(tun.offloads()));
-            let ingress = Ingress::new(Arc::clone(queue), coalescer, dataplane);
-            let receiver = Receiver::new(MESSAGES_AT_ONCE);
-            self.spawn("ingress", move || ingress.run(receiver))?;
+        for (number, queue) in tun.queues().enumerate() {
+            let dataplane = self.target.dataplane();
+            let egress = Egress::new(Arc::clone(queue), Arc::clone(dataplane));
+            let egress = Arc::new(Mutex::new(egress));
+            if number == 0 {
+                let ingress = Ingress::new(
+                    Arc::clone(queue),
+                    Coalescer::new(Arc::clone(tun.offloads())),
+                    Arc::clone(dataplane),
+                    Arc::clone(&egress),
+                );
+                let receiver = Receiver::new(MESSAGES_AT_ONCE);
+                self.spawn("ingress", move || ingress.run(receiver))?;
+            }
+            self.spawn("egress", move || Egress::run(&egress))?;
         }
         self.spawn("control", move || control.run())?;
         if let Some(socket) = control_socket {
