@@ -260,13 +260,20 @@ impl Runner<'_> {
     }
 
     fn command(&self, program: &Program) -> Command {
+        let mut environment = self.environment.clone();
+        environment.push((
+            "CARGO_MANIFEST_DIR",
+            program.folder.clone().into_os_string(),
+        ));
         let mut command = if self.root {
-            Command::new(&program.executable)
+            let mut command = Command::new(&program.executable);
+            command.envs(environment);
+            command
         } else {
             // sudo may be set to clear the environment: `env` puts it back.
             let mut command = Command::new("sudo");
             command.args(["-n", "--", "env"]);
-            command.args(self.environment.iter().map(|(name, value)| {
+            command.args(environment.into_iter().map(|(name, value)| {
                 let mut pair = OsString::from(name);
                 pair.push("=");
                 pair.push(value);
@@ -275,10 +282,7 @@ impl Runner<'_> {
             command.arg(&program.executable);
             command
         };
-        command
-            .current_dir(&program.folder)
-            .env("CARGO_MANIFEST_DIR", &program.folder)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(&program.folder);
         command
     }
 }
