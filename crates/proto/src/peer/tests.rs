@@ -199,6 +199,51 @@ fn a_peer_that_nobody_watches_asks_for_every_deadline() {
     assert!(bench.receive(&keypair, after(2), true));
 }
 
+/// A sender and the owner at the same moment: the owner sees what was sent, or the sender sees
+/// that the owner would come too late. Neither may miss the other.
+#[test]
+fn no_deadline_is_lost_between_two_threads() {
+    const ROUNDS: usize = 5_000;
+    let far = after(1_000);
+    let rounds: Vec<Activity> = (0..ROUNDS).map(|_| Activity::default()).collect();
+    for activity in &rounds {
+        activity.arm(far);
+    }
+    let (ready, started) = (AtomicU64::new(0), AtomicBool::new(false));
+    let start_together = || {
+        ready.fetch_add(1, Ordering::SeqCst);
+        while !started.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+    };
+    let asked: Vec<bool> = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            start_together();
+            let send = |activity: &Activity| activity.is_before_armed(activity.data_sent(START));
+            rounds.iter().map(send).collect()
+        });
+        let owner = scope.spawn(|| {
+            start_together();
+            for activity in &rounds {
+                activity.disarm();
+                let sent = activity.unanswered_sent();
+                activity.arm(sent.map_or(far, |sent| sent + NO_ANSWER_AFTER));
+            }
+        });
+        while ready.load(Ordering::SeqCst) < 2 {
+            std::thread::yield_now();
+        }
+        started.store(true, Ordering::SeqCst);
+        owner.join().unwrap();
+        sender.join().unwrap()
+    });
+    for (round, (activity, asked)) in rounds.iter().zip(asked).enumerate() {
+        let armed = activity.armed.load(Ordering::SeqCst);
+        let seen = armed == (START + NO_ANSWER_AFTER).as_nanos();
+        assert!(asked || seen, "round {round}");
+    }
+}
+
 #[test]
 fn keepalives_start_no_deadline() {
     let mut bench = Bench::new();
