@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
 
-/// Runs a command, its output shown, and fails when it does.
+/// Runs a command, its output shown, and fails when it does. It has no input: sudo asks the terminal itself.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     eprintln!("+ {}", shown(command));
     let status = command

@@ -100,11 +100,10 @@ pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
     };
     if !root {
         // Asks for the password once, before anything scrolls by.
-        run(as_root(
+        run(&mut as_root(
             "true",
             "run the tests: they make network namespaces and TUN devices",
-        )?
-        .stdin(Stdio::inherit()))?;
+        )?)?;
     }
     let mut outcomes = runner.all(&programs);
     if !options.narrowed() {

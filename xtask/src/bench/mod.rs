@@ -9,7 +9,6 @@ mod report;
 
 use std::env;
 use std::fs;
-use std::process::Stdio;
 
 use candidate::Candidate;
 use measure::Setup;
@@ -48,11 +47,7 @@ pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
             command.arg(pair);
         }
     }
-    run(command
-        .arg(own)
-        .arg("bench-measure")
-        .args(arguments)
-        .stdin(Stdio::inherit()))
+    run(command.arg(own).arg("bench-measure").args(arguments))
 }
 
 /// The measurement itself; needs root and everything in place.
