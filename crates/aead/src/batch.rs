@@ -6,19 +6,23 @@
 use zeroize::optimization_barrier;
 
 use crate::TAG_LEN;
-use crate::chacha20::{BLOCK_LEN, LANES, Lanes, Run};
+use crate::chacha20::{BLOCK_LEN, Lanes, Run};
 use crate::kernel::Kernel;
-use crate::lines::{Lines, Open, Packets, Seal, Span};
+use crate::lines::{Open, Packets, Seal, Span, Stream};
 use crate::poly1305::Message;
+
+/// Packets that are worked on together, and most messages of one [`Kernel::tags`].
+const GROUP: usize = 16;
 
 pub(crate) fn seal<K: Kernel, P: Seal>(kernel: K, key: &[u32; 8], packets: &mut P) {
     let mut keys = OneTimeKeys::new();
     let mut group = Group::new();
     let mut next = 0;
     while group.take(packets, &mut next) {
-        let mut lanes = Feed::new(kernel, key);
-        lanes.push_keys(&mut group.sink(packets, &mut keys));
-        lanes.push_text(&mut group.sink(packets, &mut keys), |_| true);
+        let mut blocks = Blocks::new(&group, packets, &mut keys);
+        blocks.push_keys();
+        blocks.push_text(|_| true);
+        kernel.apply(key, &mut blocks);
         let tags = group.tags(kernel, packets, &keys);
         for (&packet, tag) in group.members().iter().zip(tags) {
             packets.put_tag(packet, tag);
@@ -36,18 +40,18 @@ pub(crate) fn open<K: Kernel, P: Open>(kernel: K, key: &[u32; 8], packets: &mut 
     let mut group = Group::new();
     let mut next = 0;
     while group.take(packets, &mut next) {
-        let mut lanes = Feed::new(kernel, key);
-        lanes.push_keys(&mut group.sink(packets, &mut keys));
-        lanes.flush(&mut group.sink(packets, &mut keys));
+        let mut blocks = Blocks::new(&group, packets, &mut keys);
+        blocks.push_keys();
+        kernel.apply(key, &mut blocks);
         let tags = group.tags(kernel, packets, &keys);
-        let mut authentic = [false; LANES];
+        let mut authentic = [false; GROUP];
         for (member, &packet) in group.members().iter().enumerate() {
             authentic[member] = same(tags[member], packets.tag(packet));
             packets.judge(packet, authentic[member]);
         }
-        lanes.push_text(&mut group.sink(packets, &mut keys), |member| {
-            authentic[member]
-        });
+        let mut blocks = Blocks::new(&group, packets, &mut keys);
+        blocks.push_text(|member| authentic[member]);
+        kernel.apply(key, &mut blocks);
     }
 }
 
@@ -58,11 +62,11 @@ fn same(a: [u8; TAG_LEN], b: [u8; TAG_LEN]) -> bool {
 
 /// The first keystream block of each packet of a group, half of which is its Poly1305 key;
 /// overwritten when dropped.
-struct OneTimeKeys([[u8; BLOCK_LEN]; LANES]);
+struct OneTimeKeys([[u8; BLOCK_LEN]; GROUP]);
 
 impl OneTimeKeys {
     const fn new() -> Self {
-        Self([[0; BLOCK_LEN]; LANES])
+        Self([[0; BLOCK_LEN]; GROUP])
     }
 
     fn poly1305_key(&self, member: usize) -> &[u8; 32] {
@@ -72,21 +76,21 @@ impl OneTimeKeys {
 
 impl Drop for OneTimeKeys {
     fn drop(&mut self) {
-        self.0 = [[0; BLOCK_LEN]; LANES];
+        self.0 = [[0; BLOCK_LEN]; GROUP];
         optimization_barrier(&self.0);
     }
 }
 
 /// Up to sixteen packets of a batch.
 struct Group {
-    packets: [usize; LANES],
+    packets: [usize; GROUP],
     len: usize,
 }
 
 impl Group {
     const fn new() -> Self {
         Self {
-            packets: [0; LANES],
+            packets: [0; GROUP],
             len: 0,
         }
     }
@@ -95,7 +99,7 @@ impl Group {
     /// passed over.
     fn take<P: Packets>(&mut self, packets: &P, next: &mut usize) -> bool {
         self.len = 0;
-        while *next < packets.count() && self.len < LANES {
+        while *next < packets.count() && self.len < GROUP {
             if packets.text_len(*next).is_some() {
                 self.packets[self.len] = *next;
                 self.len += 1;
@@ -109,25 +113,13 @@ impl Group {
         &self.packets[..self.len]
     }
 
-    const fn sink<'a, P: Packets>(
-        &'a self,
-        packets: &'a mut P,
-        keys: &'a mut OneTimeKeys,
-    ) -> Sink<'a, P> {
-        Sink {
-            group: self,
-            packets,
-            keys,
-        }
-    }
-
     fn tags<K: Kernel, P: Packets>(
         &self,
         kernel: K,
         packets: &P,
         keys: &OneTimeKeys,
-    ) -> [[u8; TAG_LEN]; LANES] {
-        let mut messages = [Message::EMPTY; LANES];
+    ) -> [[u8; TAG_LEN]; GROUP] {
+        let mut messages = [Message::EMPTY; GROUP];
         for (member, &packet) in self.members().iter().enumerate() {
             let data = packets.ciphertext(packet);
             messages[member] = Message {
@@ -136,20 +128,92 @@ impl Group {
                 lengths: [0, data.len() as u64],
             };
         }
-        let mut tags = [[0; TAG_LEN]; LANES];
+        let mut tags = [[0; TAG_LEN]; GROUP];
         kernel.tags(&messages[..self.len], &mut tags);
         tags
     }
 }
 
-/// Takes in the keystream of a group: first blocks to the one-time keys, others to the text.
-struct Sink<'a, P> {
+/// The blocks of a group, in order: consecutive blocks of one member are a run.
+struct Blocks<'a, P> {
     group: &'a Group,
     packets: &'a mut P,
     keys: &'a mut OneTimeKeys,
+    /// A first block and the text of each member.
+    runs: [Run; 2 * GROUP],
+    run_count: usize,
+    /// How far the lanes have come: run, and block within it.
+    at: (usize, u32),
 }
 
-impl<P: Packets> Lines for Sink<'_, P> {
+impl<'a, P: Packets> Blocks<'a, P> {
+    #[inline(always)]
+    const fn new(group: &'a Group, packets: &'a mut P, keys: &'a mut OneTimeKeys) -> Self {
+        Self {
+            group,
+            packets,
+            keys,
+            runs: [Run::EMPTY; 2 * GROUP],
+            run_count: 0,
+            at: (0, 0),
+        }
+    }
+
+    /// The first blocks of all members, which make their Poly1305 keys.
+    fn push_keys(&mut self) {
+        for member in 0..self.group.len {
+            self.push(member, 0, 1);
+        }
+    }
+
+    /// The text of those members that are wanted.
+    fn push_text(&mut self, wanted: impl Fn(usize) -> bool) {
+        for member in (0..self.group.len).filter(|&member| wanted(member)) {
+            let len = self.packets.text_len(self.group.packets[member]);
+            // The layout has been checked: there are less than 2^32 blocks.
+            let blocks = len.unwrap_or_default().div_ceil(BLOCK_LEN) as u32;
+            if blocks > 0 {
+                self.push(member, 1, blocks);
+            }
+        }
+    }
+
+    fn push(&mut self, member: usize, first: u32, count: u32) {
+        self.runs[self.run_count] = Run {
+            member,
+            nonce: self.packets.nonce(self.group.packets[member]),
+            first,
+            count,
+        };
+        self.run_count += 1;
+    }
+}
+
+impl<P: Packets> Stream for Blocks<'_, P> {
+    #[inline(always)]
+    fn fill<const N: usize>(&mut self, lanes: &mut Lanes<N>) -> bool {
+        lanes.clear();
+        let (mut index, mut block) = self.at;
+        let mut room = N as u32;
+        while room > 0 && index < self.run_count {
+            let run = &self.runs[index];
+            let count = room.min(run.count - block);
+            lanes.push(Run {
+                member: run.member,
+                nonce: run.nonce,
+                first: run.first + block,
+                count,
+            });
+            room -= count;
+            block += count;
+            if block == run.count {
+                (index, block) = (index + 1, 0);
+            }
+        }
+        self.at = (index, block);
+        room < N as u32
+    }
+
     #[inline(always)]
     fn span(&mut self, member: usize, first: u32, count: usize) -> Span<'_> {
         match first.checked_sub(1) {
@@ -161,68 +225,6 @@ impl<P: Packets> Lines for Sink<'_, P> {
                 source: Some(&[0; BLOCK_LEN]),
                 target: &mut self.keys.0[member],
             },
-        }
-    }
-}
-
-/// Collects runs and has the kernel make them, sixteen blocks at a time.
-struct Feed<'a, K> {
-    kernel: K,
-    key: &'a [u32; 8],
-    lanes: Lanes,
-}
-
-impl<'a, K: Kernel> Feed<'a, K> {
-    const fn new(kernel: K, key: &'a [u32; 8]) -> Self {
-        Self {
-            kernel,
-            key,
-            lanes: Lanes::new(),
-        }
-    }
-
-    /// The first blocks of all members.
-    fn push_keys<P: Packets>(&mut self, sink: &mut Sink<'_, P>) {
-        for member in 0..sink.group.len {
-            self.push(sink, member, 0, 1);
-        }
-    }
-
-    /// All blocks of text of the members that are wanted, and whatever is waiting.
-    fn push_text<P: Packets>(&mut self, sink: &mut Sink<'_, P>, wanted: impl Fn(usize) -> bool) {
-        for member in (0..sink.group.len).filter(|&member| wanted(member)) {
-            let len = sink.packets.text_len(sink.group.packets[member]);
-            self.push(sink, member, 1, len.unwrap_or_default().div_ceil(BLOCK_LEN));
-        }
-        self.flush(sink);
-    }
-
-    fn push<P: Packets>(
-        &mut self,
-        sink: &mut Sink<'_, P>,
-        member: usize,
-        first: u32,
-        count: usize,
-    ) {
-        let nonce = sink.packets.nonce(sink.group.packets[member]);
-        let mut run = Run {
-            member,
-            nonce,
-            first,
-            count,
-        };
-        while run.count > 0 {
-            self.lanes.take(&mut run);
-            if self.lanes.is_full() {
-                self.flush(sink);
-            }
-        }
-    }
-
-    fn flush<P: Packets>(&mut self, sink: &mut Sink<'_, P>) {
-        if !self.lanes.is_empty() {
-            self.kernel.apply(self.key, &self.lanes, sink);
-            self.lanes.clear();
         }
     }
 }

@@ -9,9 +9,6 @@ pub(crate) mod avx512;
 
 use crate::lines::Nonce;
 
-/// Most blocks of one call.
-pub(crate) const LANES: usize = 16;
-
 /// Bytes of keystream in a block.
 pub(crate) const BLOCK_LEN: usize = 64;
 
@@ -27,57 +24,44 @@ pub(crate) struct Run {
     /// Number of the first block.
     pub(crate) first: u32,
     /// How many blocks.
-    pub(crate) count: usize,
+    pub(crate) count: u32,
 }
 
-/// The blocks to make in one call.
-pub(crate) struct Lanes {
-    runs: [Run; LANES],
-    run_count: usize,
-    used: usize,
+impl Run {
+    pub(crate) const EMPTY: Self = Self {
+        member: 0,
+        nonce: [0; 3],
+        first: 0,
+        count: 0,
+    };
 }
 
-impl Lanes {
+/// The blocks to make in one call: `N` at most, in runs that are not empty.
+pub(crate) struct Lanes<const N: usize> {
+    runs: [Run; N],
+    len: usize,
+}
+
+impl<const N: usize> Lanes<N> {
     pub(crate) const fn new() -> Self {
-        const NONE: Run = Run {
-            member: 0,
-            nonce: [0; 3],
-            first: 0,
-            count: 0,
-        };
         Self {
-            runs: [NONE; LANES],
-            run_count: 0,
-            used: 0,
+            runs: [Run::EMPTY; N],
+            len: 0,
         }
     }
 
-    /// None of the runs is empty.
+    #[inline(always)]
     pub(crate) fn runs(&self) -> &[Run] {
-        &self.runs[..self.run_count]
-    }
-
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.used == 0
-    }
-
-    pub(crate) const fn is_full(&self) -> bool {
-        self.used == LANES
+        &self.runs[..self.len]
     }
 
     pub(crate) const fn clear(&mut self) {
-        (self.run_count, self.used) = (0, 0);
+        self.len = 0;
     }
 
-    /// Takes as much of the beginning of a run as there is room for; `run` becomes the rest.
-    pub(crate) fn take(&mut self, run: &mut Run) {
-        let count = run.count.min(LANES - self.used);
-        if count > 0 {
-            self.runs[self.run_count] = Run { count, ..*run };
-            self.run_count += 1;
-            self.used += count;
-            run.first = run.first.wrapping_add(count as u32);
-            run.count -= count;
-        }
+    #[inline(always)]
+    pub(crate) const fn push(&mut self, run: Run) {
+        self.runs[self.len] = run;
+        self.len += 1;
     }
 }

@@ -1,15 +1,15 @@
 //! What the batch driver asks of an implementation in SIMD instructions.
 
 use crate::TAG_LEN;
-use crate::chacha20::{self, Lanes};
-use crate::lines::Lines;
+use crate::chacha20;
+use crate::lines::Stream;
 use crate::poly1305::{self, Message};
 
 /// An implementation of both halves of the cipher. A value of it exists only where the processor
 /// has the instructions.
 pub(crate) trait Kernel: Copy {
-    /// Makes the blocks of all lanes in use and applies each to its line.
-    fn apply<L: Lines>(self, key: &[u32; 8], lanes: &Lanes, lines: &mut L);
+    /// Makes all blocks of a stream and applies each to its line.
+    fn apply<S: Stream>(self, key: &[u32; 8], stream: &mut S);
 
     /// Authenticates up to sixteen messages; `tags[i]` is that of `messages[i]`.
     fn tags(self, messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]);
@@ -33,9 +33,9 @@ impl Avx512 {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel for Avx512 {
-    fn apply<L: Lines>(self, key: &[u32; 8], lanes: &Lanes, lines: &mut L) {
+    fn apply<S: Stream>(self, key: &[u32; 8], stream: &mut S) {
         // SAFETY: a value of this type proves that the processor has the instructions.
-        unsafe { chacha20::avx512::apply(key, lanes, lines) }
+        unsafe { chacha20::avx512::apply(key, stream) }
     }
 
     fn tags(self, messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {

@@ -1,7 +1,7 @@
 //! Where the bytes of a batch are: the view of the caller's buffers that the kernels have.
 
 use crate::TAG_LEN;
-use crate::chacha20::BLOCK_LEN;
+use crate::chacha20::Lanes;
 
 /// A nonce as the three little-endian words of the ChaCha20 state.
 pub(crate) type Nonce = [u32; 3];
@@ -15,16 +15,11 @@ pub(crate) struct Span<'a> {
     pub(crate) target: &'a mut [u8],
 }
 
-impl Span<'_> {
-    /// How many blocks of keystream it takes.
-    #[inline(always)]
-    pub(crate) const fn lines(&self) -> usize {
-        self.target.len().div_ceil(BLOCK_LEN)
-    }
-}
+/// What a kernel is to encrypt or decrypt, some blocks at a time.
+pub(crate) trait Stream {
+    /// The next blocks to make. `false` when there are none left.
+    fn fill<const N: usize>(&mut self, lanes: &mut Lanes<N>) -> bool;
 
-/// Where a kernel puts its keystream.
-pub(crate) trait Lines {
     /// The lines of blocks `first` to `first + count - 1` of a member of the group, or only some at
     /// the beginning of these, but one at least.
     fn span(&mut self, member: usize, first: u32, count: usize) -> Span<'_>;
