@@ -12,5 +12,6 @@ mod offloads;
 mod program;
 mod run;
 mod signals;
+mod wg;
 
 pub use program::{hushwire, hushwired};

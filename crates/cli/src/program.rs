@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{daemon, demo, keys, run};
+use crate::{daemon, demo, run, wg};
 
 /// The program `hushwired`, whatever name it was started under.
 #[must_use]
@@ -25,7 +25,7 @@ pub fn hushwire() -> ExitCode {
     let words: Vec<OsString> = words.collect();
     match Path::new(&name).file_name().and_then(OsStr::to_str) {
         Some("hushwired" | "wireguard-go") => daemon::main(&name, &words),
-        Some("wg") => wg(&name, &words),
+        Some("wg") => wg::main(&name, &words),
         Some("wg-quick") => fail(
             &name,
             "not part of this version; bring a configuration up with `hushwire run CONF`",
@@ -34,21 +34,12 @@ pub fn hushwire() -> ExitCode {
     }
 }
 
-fn wg(name: &OsStr, words: &[OsString]) -> ExitCode {
-    keys::command(name, words).unwrap_or_else(|| {
-        fail(
-            name,
-            "of wg(8) this version has genkey, genpsk and pubkey; use wireguard-tools for the rest",
-        )
-    })
-}
-
 fn command(name: &OsStr, words: &[OsString]) -> ExitCode {
     let Some(verb) = words.first() else {
         let _ = write!(std::io::stderr(), "{USAGE}");
         return ExitCode::FAILURE;
     };
-    if let Some(code) = keys::command(name, words) {
+    if let Some(code) = wg::run(name, words, wg::Spelling::Own) {
         return code;
     }
     match verb.to_str() {
@@ -84,6 +75,12 @@ Usage: hushwire COMMAND [ARGUMENT]...
 
   demo        two hosts on this machine, a tunnel between them, and what it can do
   run CONF    bring a configuration up in the foreground, take it down at the end
+  show        what interfaces, peers and sessions there are
+  showconf    an interface's configuration
+  set         change an interface
+  setconf     give an interface the configuration in a file, and nothing else
+  addconf     add the configuration in a file to what an interface has
+  syncconf    as setconf, without interrupting the peers that stay
   genkey      make a private key
   genpsk      make a pre-shared key
   pubkey      read a private key, print its public key
