@@ -10,6 +10,7 @@ mod hardening;
 mod keys;
 mod offloads;
 mod program;
+mod quick;
 mod run;
 mod signals;
 mod wg;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{daemon, demo, run, wg};
+use crate::{daemon, demo, quick, run, wg};
 
 /// The program `hushwired`, whatever name it was started under.
 #[must_use]
@@ -26,10 +26,7 @@ pub fn hushwire() -> ExitCode {
     match Path::new(&name).file_name().and_then(OsStr::to_str) {
         Some("hushwired" | "wireguard-go") => daemon::main(&name, &words),
         Some("wg") => wg::main(&name, &words),
-        Some("wg-quick") => fail(
-            &name,
-            "not part of this version; bring a configuration up with `hushwire run CONF`",
-        ),
+        Some("wg-quick") => quick::wg_quick(&name, &words),
         _ => command(&name, &words),
     }
 }
@@ -40,6 +37,9 @@ fn command(name: &OsStr, words: &[OsString]) -> ExitCode {
         return ExitCode::FAILURE;
     };
     if let Some(code) = wg::run(name, words, wg::Spelling::Own) {
+        return code;
+    }
+    if let Some(code) = quick::command(name, words) {
         return code;
     }
     match verb.to_str() {

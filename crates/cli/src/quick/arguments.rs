@@ -1,0 +1,192 @@
+//! The command lines of `wg-quick` and of `hushwire up` and its like.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{self, Write};
+
+/// Whose rules hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// wg-quick(8)'s: a verb and a word, nothing else.
+    DropIn,
+    /// Ours: options too.
+    Own,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Up,
+    Down,
+    Save,
+    Strip,
+}
+
+impl Verb {
+    pub(super) fn parse(word: &OsStr) -> Option<Self> {
+        Some(match word.to_str()? {
+            "up" => Self::Up,
+            "down" => Self::Down,
+            "save" => Self::Save,
+            "strip" => Self::Strip,
+            _ => return None,
+        })
+    }
+}
+
+/// What the caller wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Help,
+    Run(Arguments),
+}
+
+/// A verb and a configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    pub(super) verb: Verb,
+    /// The file, or the name of the interface.
+    pub(super) word: OsString,
+}
+
+/// What is wrong with a command line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ArgumentError {
+    UnknownOption(OsString),
+}
+
+impl fmt::Display for ArgumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownOption(word) => {
+                write!(f, "there is no option `{}`", word.to_string_lossy())?;
+            }
+        }
+        f.write_str("; `hushwire up --help` shows the usage")
+    }
+}
+
+impl Request {
+    /// Reads the words of a command line, the verb first. An error of `None` asks for the usage.
+    pub(super) fn parse(manner: Manner, words: &[OsString]) -> Result<Self, Option<ArgumentError>> {
+        match manner {
+            Manner::DropIn => Self::drop_in(words).ok_or(None),
+            Manner::Own => Self::own(words),
+        }
+    }
+
+    fn drop_in(words: &[OsString]) -> Option<Self> {
+        match words {
+            [word] if is_help(word) => Some(Self::Help),
+            [verb, word] => Some(Self::Run(Arguments {
+                verb: Verb::parse(verb)?,
+                word: word.clone(),
+            })),
+            _ => None,
+        }
+    }
+
+    fn own(words: &[OsString]) -> Result<Self, Option<ArgumentError>> {
+        let (verb, rest) = words.split_first().ok_or(None)?;
+        let verb = Verb::parse(verb).ok_or(None)?;
+        let mut file = None;
+        let mut options = true;
+        for word in rest {
+            let text = word.to_str().unwrap_or_default();
+            match text {
+                "-h" | "--help" if options => return Ok(Self::Help),
+                "--" if options => options = false,
+                _ if options && text.starts_with('-') => {
+                    return Err(Some(ArgumentError::UnknownOption(word.clone())));
+                }
+                _ if file.is_some() => return Err(None),
+                _ => file = Some(word.clone()),
+            }
+        }
+        let word = file.ok_or(None)?;
+        Ok(Self::Run(Arguments { verb, word }))
+    }
+}
+
+fn is_help(word: &OsStr) -> bool {
+    ["-h", "--help", "help"].iter().any(|help| word == *help)
+}
+
+/// Prints the usage, on standard error as wg-quick(8) does.
+pub(super) fn print_usage(manner: Manner, name: &OsStr) {
+    let name = name.to_string_lossy();
+    let line = match manner {
+        Manner::DropIn => {
+            format!("Usage: {name} [ up | down | save | strip ] [ CONFIG_FILE | INTERFACE ]\n")
+        }
+        Manner::Own => format!("Usage: {name} up|down|save|strip CONFIG_FILE|INTERFACE\n"),
+    };
+    let _ = write!(io::stderr(), "{line}{BODY}");
+}
+
+const BODY: &str = "
+  up      make the interface, with its peers, addresses and routes
+  down    take it down again
+  save    write what the interface has now into its file
+  strip   print the part of the file that wg(8) understands
+
+A CONFIG_FILE is named after its interface: INTERFACE.conf. An INTERFACE stands
+for /etc/wireguard/INTERFACE.conf. The file is one of wg(8), and may have these
+settings in [Interface] too:
+
+  Address                           addresses of the interface, like 10.0.0.1/24
+  DNS                               name servers, and domains to search
+  MTU                               in bytes; found out if it is not given
+  Table                             the table for routes: auto, off, or one of yours
+  PreUp, PostUp, PreDown, PostDown  commands for bash(1); %i is the interface
+  SaveConfig                        true: save on the way down
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn up(word: &str) -> Request {
+        Request::Run(Arguments {
+            verb: Verb::Up,
+            word: word.into(),
+        })
+    }
+
+    #[test]
+    fn the_drop_in_takes_a_verb_and_a_word_only() {
+        let parse = |line: &str| Request::parse(Manner::DropIn, &words(line));
+        assert_eq!(parse("up wg0"), Ok(up("wg0")));
+        assert_eq!(parse("up --help"), Ok(up("--help")));
+        for help in ["help", "-h", "--help"] {
+            assert_eq!(parse(help), Ok(Request::Help));
+        }
+        for bad in [
+            "",
+            "up",
+            "up a b",
+            "UP wg0",
+            "foo bar",
+            "help up",
+            "reload wg0",
+        ] {
+            assert_eq!(parse(bad), Err(None), "{bad}");
+        }
+    }
+
+    #[test]
+    fn our_own_takes_options() {
+        let parse = |line: &str| Request::parse(Manner::Own, &words(line));
+        assert_eq!(parse("up wg0"), Ok(up("wg0")));
+        assert_eq!(parse("up -- -x"), Ok(up("-x")));
+        assert_eq!(parse("up --help"), Ok(Request::Help));
+        assert_eq!(parse("up"), Err(None));
+        assert_eq!(parse("up a b"), Err(None));
+        let error = parse("up --nope wg0").unwrap_err().unwrap().to_string();
+        assert!(error.contains("`--nope`"), "{error}");
+    }
+}

@@ -1,0 +1,104 @@
+//! `hushwire up`, `down`, `save` and `strip`, and the same under the name `wg-quick`.
+
+mod arguments;
+mod root;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use hushwire_quick::{Located, QuickFile};
+use zeroize::Zeroizing;
+
+use crate::hardening::keep_memory_private;
+use arguments::{Arguments, Manner, Request, Verb};
+
+/// The program `wg-quick`.
+pub(crate) fn wg_quick(name: &OsStr, words: &[OsString]) -> ExitCode {
+    run(&Program::new(name, Manner::DropIn), words)
+}
+
+/// A command of `hushwire`, if the first word is one of those here.
+pub(crate) fn command(name: &OsStr, words: &[OsString]) -> Option<ExitCode> {
+    Verb::parse(words.first()?)?;
+    Some(run(&Program::new(name, Manner::Own), words))
+}
+
+/// Who speaks.
+struct Program<'a> {
+    /// As it was started.
+    started_as: &'a OsStr,
+    manner: Manner,
+}
+
+impl<'a> Program<'a> {
+    fn new(started_as: &'a OsStr, manner: Manner) -> Self {
+        Self { started_as, manner }
+    }
+
+    /// The name in front of messages.
+    fn name(&self) -> &OsStr {
+        Path::new(self.started_as)
+            .file_name()
+            .unwrap_or(self.started_as)
+    }
+
+    /// Says why the program ends, as wg-quick(8) does.
+    fn die(&self, why: &dyn fmt::Display) -> ExitCode {
+        let _ = writeln!(io::stderr(), "{}: {why}", self.name().to_string_lossy());
+        ExitCode::FAILURE
+    }
+}
+
+fn run(program: &Program<'_>, words: &[OsString]) -> ExitCode {
+    match Request::parse(program.manner, words) {
+        Ok(Request::Run(arguments)) => {
+            if let Err(code) = root::become_root(program.started_as, program.name(), words) {
+                return ExitCode::from(code);
+            }
+            keep_memory_private();
+            perform(program, &arguments).unwrap_or_else(|code| code)
+        }
+        Ok(Request::Help) => {
+            arguments::print_usage(program.manner, program.name());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            if let Some(error) = error {
+                return program.die(&error);
+            }
+            arguments::print_usage(program.manner, program.name());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, ExitCode> {
+    let located = Located::find(&arguments.word).map_err(|error| program.die(&error))?;
+    if located.is_world_accessible() {
+        let path = located.path.display();
+        let _ = writeln!(io::stderr(), "Warning: `{path}' is world accessible");
+    }
+    let text = fs::read(&located.path)
+        .map_err(|error| program.die(&format_args!("`{}': {error}", located.path.display())))?;
+    let text = Zeroizing::new(text);
+    let file = QuickFile::parse(&text).map_err(|error| program.die(&error))?;
+    match arguments.verb {
+        Verb::Strip => Ok(strip(&file)),
+        Verb::Up | Verb::Down | Verb::Save => Err(program
+            .die(&"not part of this version; bring a configuration up with `hushwire run CONF`")),
+    }
+}
+
+/// Prints what is for wg(8), and a newline. An error while writing is ignored, as by bash.
+fn strip(file: &QuickFile) -> ExitCode {
+    let mut output = io::stdout().lock();
+    let _ = output
+        .write_all(&file.passthrough)
+        .and_then(|()| output.write_all(b"\n"))
+        .and_then(|()| output.flush());
+    ExitCode::SUCCESS
+}
