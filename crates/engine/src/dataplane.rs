@@ -35,6 +35,11 @@ pub(crate) struct Dataplane<S> {
     /// Wakes the sending thread for good.
     stop: Wake,
     stopping: AtomicBool,
+    /// Whether the sending thread has the TUN queue to itself; else the receiving thread watches
+    /// it too. See [`crate::egress`].
+    busy: AtomicBool,
+    /// Wakes the sending thread: the queue is its own again.
+    hand_over: Wake,
 }
 
 impl<S: DatagramSocket> Dataplane<S> {
@@ -50,6 +55,8 @@ impl<S: DatagramSocket> Dataplane<S> {
             rebound: Wake::new()?,
             stop: Wake::new()?,
             stopping: AtomicBool::new(false),
+            busy: AtomicBool::new(true),
+            hand_over: Wake::new()?,
         })
     }
 
@@ -124,6 +131,30 @@ impl<S: DatagramSocket> Dataplane<S> {
 
     pub(crate) const fn rebound(&self) -> &Wake {
         &self.rebound
+    }
+
+    /// Whether the sending thread has the TUN queue to itself.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
+    }
+
+    /// Gives the TUN queue to the sending thread, if it does not have it.
+    pub(crate) fn hand_over(&self) {
+        if !self.busy.load(Ordering::Relaxed) && !self.busy.swap(true, Ordering::AcqRel) {
+            self.hand_over.wake();
+        }
+    }
+
+    /// Gives the TUN queue to the receiving thread, if that one is at its sockets.
+    pub(crate) fn hand_back(&self) {
+        if self.sockets.load().is_some() {
+            self.busy.store(false, Ordering::Release);
+            self.rebound.wake();
+        }
+    }
+
+    pub(crate) const fn handed_over(&self) -> &Wake {
+        &self.hand_over
     }
 
     pub(crate) fn stop_fd(&self) -> BorrowedFd<'_> {

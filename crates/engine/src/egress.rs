@@ -6,6 +6,7 @@
 //! one step, is sealed in place in one batch, and leaves as one segmented send.
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,19 @@ use crate::wait;
 const READ_BUFFER: usize = MAX_PACKET + 64;
 /// The wait after an error that may go away by itself.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
+
+/// A tunnel without packets for so long is quiet.
+const QUIET_AFTER: Duration = Duration::from_millis(20);
+/// The most packets at once in a quiet tunnel.
+pub(crate) const QUIET_PACKETS: usize = 8;
+
+/// What a look at the device found.
+#[derive(PartialEq, Eq)]
+enum Read {
+    /// A packet, so perhaps another.
+    Something,
+    Nothing,
+}
 
 /// The thread that moves packets from one TUN queue to the sockets.
 pub(crate) struct Egress<T: TunQueue, S: DatagramSocket> {
@@ -54,9 +68,19 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
             (Arc::clone(&egress.queue), Arc::clone(&egress.dataplane))
         };
         while !dataplane.is_stopping() {
-            lock(shared).drain();
-            let fds = [queue.as_fd(), dataplane.stop_fd()];
-            if let Err(error) = wait::wait(fds, None) {
+            let waited = if dataplane.is_busy() {
+                lock(shared).drain();
+                let fds = [queue.as_fd(), dataplane.stop_fd()];
+                wait::wait(fds, Some(QUIET_AFTER)).inspect(|ready| {
+                    if *ready == [false; 2] {
+                        dataplane.hand_back();
+                    }
+                })
+            } else {
+                let fds = [dataplane.handed_over().as_fd(), dataplane.stop_fd()];
+                wait::wait(fds, None).inspect(|_| dataplane.handed_over().clear())
+            };
+            if let Err(error) = waited {
                 let log = dataplane.log();
                 log.error(format_args!("waiting for the device: {error}"));
                 dataplane.stop();
@@ -64,42 +88,54 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
         }
     }
 
-    /// Does so at once if nobody else is at it: who has just written a lone packet to the device
-    /// may find the answer there, and need not wake another thread for it. Packets are read and
-    /// sent under one lock, so they keep their order.
-    pub(crate) fn answer(shared: &Mutex<Self>) {
-        if let Ok(mut egress) = shared.try_lock() {
-            egress.drain();
+    /// Moves what the device has, for the receiving thread of a quiet tunnel: a packet and its
+    /// answer need wake no other thread. Each packet leaves before the next is looked for. More
+    /// than a few, and the sending thread takes over.
+    pub(crate) fn lend_a_hand(shared: &Mutex<Self>) {
+        let mut egress = lock(shared);
+        for _ in 0..QUIET_PACKETS {
+            if egress.read() == Read::Nothing {
+                return;
+            }
+            egress.outbox.flush();
         }
+        egress.dataplane.hand_over();
     }
 
     /// Moves what the device has.
     fn drain(&mut self) {
-        while !self.dataplane.is_stopping() {
-            match self.queue.read(&mut self.read_buffer) {
-                Ok(Some(received)) => {
-                    self.take(&received);
-                    if self.outbox.is_full_enough() {
-                        self.outbox.flush();
-                    }
-                }
-                Ok(None) => break,
-                Err(error) if is_gone(&error) => {
-                    self.dataplane.log().debug("the device is gone");
-                    return self.dataplane.stop();
-                }
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    self.dataplane.stats().count(DropReason::Malformed);
-                }
-                Err(_) => {
-                    // Whatever it is, a loop around it must not burn a core.
-                    self.dataplane.stats().count(DropReason::TunRead);
-                    std::thread::sleep(PAUSE_AFTER_ERROR);
-                    break;
-                }
+        while !self.dataplane.is_stopping() && self.read() == Read::Something {
+            if self.outbox.is_full_enough() {
+                self.outbox.flush();
             }
         }
         self.outbox.flush();
+    }
+
+    /// Reads a packet or super-packet, if there is one.
+    fn read(&mut self) -> Read {
+        match self.queue.read(&mut self.read_buffer) {
+            Ok(Some(received)) => {
+                self.take(&received);
+                Read::Something
+            }
+            Ok(None) => Read::Nothing,
+            Err(error) if is_gone(&error) => {
+                self.dataplane.log().debug("the device is gone");
+                self.dataplane.stop();
+                Read::Nothing
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.dataplane.stats().count(DropReason::Malformed);
+                Read::Something
+            }
+            Err(_) => {
+                // Whatever it is, a loop around it must not burn a core.
+                self.dataplane.stats().count(DropReason::TunRead);
+                std::thread::sleep(PAUSE_AFTER_ERROR);
+                Read::Nothing
+            }
+        }
     }
 
     /// Sorts a packet or super-packet into the runs.

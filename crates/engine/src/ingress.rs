@@ -23,7 +23,7 @@ use hushwire_proto::time::Instant;
 use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Peer, Routes};
-use crate::egress::Egress;
+use crate::egress::{Egress, QUIET_PACKETS};
 use crate::handshake_queue::Handshake;
 use crate::stats::DropReason;
 use crate::wait;
@@ -72,7 +72,11 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
             dataplane.rebound().clear();
             let result = match dataplane.sockets() {
                 Some(sockets) => self.receive_until_rebound(&sockets, &mut receiver),
-                None => wait::wait([dataplane.rebound().as_fd()], None).map(|_| ()),
+                None => {
+                    // Somebody must notice when the device goes.
+                    dataplane.hand_over();
+                    wait::wait([dataplane.rebound().as_fd()], None).map(|_| ())
+                }
             };
             if let Err(error) = result {
                 dataplane.log().error(format_args!("receiving: {error}"));
@@ -88,9 +92,18 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         let v4 = sockets.fd(Family::V4).unwrap_or(rebound);
         let v6 = sockets.fd(Family::V6).unwrap_or(rebound);
         loop {
-            let [woken, v4_ready, v6_ready] = wait::wait([rebound, v4, v6], None)?;
+            let is_quiet = !dataplane.is_busy();
+            let tun = if is_quiet {
+                self.queue.as_fd()
+            } else {
+                rebound
+            };
+            let [woken, v4_ready, v6_ready, tun_ready] = wait::wait([rebound, v4, v6, tun], None)?;
             if woken {
                 return Ok(());
+            }
+            if is_quiet && tun_ready {
+                Egress::lend_a_hand(&self.egress);
             }
             if v4_ready {
                 self.receive(sockets, Family::V4, receiver)?;
@@ -119,8 +132,12 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
                 self.take(now, &routes, message);
             }
         }
-        if count == 1 && self.batch.accepted.len() == 1 {
-            Egress::answer(&self.egress);
+        if !self.dataplane.is_busy() {
+            if count == 1 && self.batch.accepted.len() <= QUIET_PACKETS {
+                Egress::lend_a_hand(&self.egress);
+            } else {
+                self.dataplane.hand_over();
+            }
         }
         Ok(())
     }
