@@ -10,7 +10,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use common::TestDevice;
+use common::{TestDevice, in_a_namespace};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -39,8 +39,12 @@ fn the_recorded_conversations_hold() {
     let recording: Recording = serde_json::from_str(text).unwrap();
     assert!(recording.cases.len() > 50, "the recording is not whole");
     for case in recording.cases {
-        TestDevice::run(|device| replay(&case, device));
+        beside_a_device(|device| replay(&case, device));
     }
+}
+
+fn beside_a_device(test: impl FnOnce(&TestDevice) + Send) {
+    in_a_namespace(|| test(&TestDevice::start()));
 }
 
 fn replay(case: &Case, device: &TestDevice) {
@@ -112,7 +116,7 @@ fn hide_port(reply: &str, expected: &str) -> String {
 
 #[test]
 fn pipelined_operations_are_all_answered() {
-    TestDevice::run(|device| {
+    beside_a_device(|device| {
         let mut stream = device.connect();
         stream
             .write_all(b"set=1\nfwmark=7\n\nget=1\n\nset=1\nfwmark=0\n\n")
@@ -127,7 +131,7 @@ fn pipelined_operations_are_all_answered() {
 
 #[test]
 fn a_hundred_and_thirty_thousand_allowed_ips_go_in_and_come_out() {
-    TestDevice::run(|device| {
+    beside_a_device(|device| {
         let mut set = format!("set=1\npublic_key={}\n", "c5".repeat(32));
         for high in 0..=254 {
             for low in 0..=255 {
@@ -148,7 +152,7 @@ fn a_hundred_and_thirty_thousand_allowed_ips_go_in_and_come_out() {
 
 #[test]
 fn a_client_that_hangs_in_a_set_is_cut_off_and_others_go_on() {
-    TestDevice::run(|device| {
+    beside_a_device(|device| {
         let mut hanging = device.connect();
         hanging.write_all(b"set=1\nfwmark=1\n").unwrap();
         // Answered only when the hanging client has been given up.
@@ -161,7 +165,7 @@ fn a_client_that_hangs_in_a_set_is_cut_off_and_others_go_on() {
 
 #[test]
 fn garbage_of_any_length_closes_the_connection_and_nothing_else() {
-    TestDevice::run(|device| {
+    beside_a_device(|device| {
         for length in [1, 100, 70_000, 1 << 20] {
             let mut stream = device.connect();
             let garbage: Vec<u8> = (0..length).map(|i| (i * 31 % 251) as u8 | 0x80).collect();

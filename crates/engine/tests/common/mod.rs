@@ -1,4 +1,4 @@
-//! A device in a network namespace of its own.
+//! Devices in a network namespace of their own.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -12,52 +12,57 @@ use hushwire_io::tun::{Tun, TunOptions};
 use hushwire_io::udp::UdpOptions;
 use hushwire_netlink::Namespace;
 
-/// A running device.
+/// Runs `test` in a network namespace of its own, which goes with all that is in it.
+pub(crate) fn in_a_namespace(test: impl FnOnce() + Send) {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test makes TUN devices and needs root: run it with sudo"
+    );
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let namespace = Namespace::new().expect("a network namespace");
+            namespace.enter().expect("to enter it");
+            test();
+        });
+        if let Err(panic) = run.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+/// A running device, which ends when this is dropped.
 pub(crate) struct TestDevice {
-    path: PathBuf,
+    pub(crate) name: String,
+    engine: Option<Engine>,
 }
 
 impl TestDevice {
-    /// Runs `test` beside a fresh device, which is down, and ends the device.
-    pub(crate) fn run(test: impl FnOnce(&Self) + Send) {
-        assert!(
-            rustix::process::geteuid().is_root(),
-            "this test makes TUN devices and needs root: run it with sudo"
-        );
+    /// Starts a device, which is down.
+    pub(crate) fn start() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("hwt{}x{count}", std::process::id() % 100_000);
-        // The namespace and all that is in it go with the thread.
-        std::thread::scope(|scope| {
-            let run = scope.spawn(|| {
-                let namespace = Namespace::new().expect("a network namespace");
-                namespace.enter().expect("to enter it");
-                let tun = Tun::create(&name, &TunOptions::default()).expect("a TUN device");
-                let socket = ControlSocket::bind(&name).expect("a control socket");
-                let options = Options {
-                    log: Logger::new(Level::Silent, &name),
-                    udp: UdpOptions::default(),
-                    control_socket: Some(socket),
-                };
-                let engine = Engine::start(&tun, options).expect("an engine");
-                drop(tun);
-                let device = Self {
-                    path: PathBuf::from(DIRECTORY).join(format!("{name}.sock")),
-                };
-                let stopper = StopOnDrop(Some(engine));
-                test(&device);
-                drop(stopper);
-                assert!(!device.path.exists(), "the control socket stays");
-            });
-            if let Err(panic) = run.join() {
-                std::panic::resume_unwind(panic);
-            }
-        });
+        let tun = Tun::create(&name, &TunOptions::default()).expect("a TUN device");
+        let socket = ControlSocket::bind(&name).expect("a control socket");
+        let options = Options {
+            log: Logger::new(Level::Silent, &name),
+            udp: UdpOptions::default(),
+            control_socket: Some(socket),
+        };
+        let engine = Engine::start(&tun, options).expect("an engine");
+        Self {
+            name,
+            engine: Some(engine),
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        PathBuf::from(DIRECTORY).join(format!("{}.sock", self.name))
     }
 
     /// A connection to the control socket.
     pub(crate) fn connect(&self) -> UnixStream {
-        UnixStream::connect(&self.path).expect("to reach the control socket")
+        UnixStream::connect(self.socket()).expect("to reach the control socket")
     }
 
     /// Sends operations and returns all that comes back.
@@ -71,14 +76,16 @@ impl TestDevice {
     }
 }
 
-/// Ends the device also when a test fails.
-struct StopOnDrop(Option<Engine>);
-
-impl Drop for StopOnDrop {
+impl Drop for TestDevice {
     fn drop(&mut self) {
-        if let Some(engine) = self.0.take() {
+        if let Some(engine) = self.engine.take() {
             engine.stop();
             engine.wait();
         }
+        let stays = self.socket().exists();
+        assert!(
+            !stays || std::thread::panicking(),
+            "the control socket stays"
+        );
     }
 }
