@@ -5,6 +5,8 @@
 //! one packet and the beginning of the next.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 
 use crate::lines::Nonce;

@@ -43,3 +43,28 @@ impl Kernel for Avx512 {
         unsafe { poly1305::ifma::tags(messages, tags) }
     }
 }
+
+/// AVX2, as every x86-64 processor of this kind has it since Haswell and Zen.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    pub(crate) fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Kernel for Avx2 {
+    fn apply<S: Stream>(self, key: &[u32; 8], stream: &mut S) {
+        // SAFETY: a value of this type proves that the processor has the instructions.
+        unsafe { chacha20::avx2::apply(key, stream) }
+    }
+
+    fn tags(self, messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {
+        // SAFETY: a value of this type proves that the processor has the instructions.
+        unsafe { poly1305::avx2::tags(messages, tags) }
+    }
+}

@@ -96,12 +96,23 @@ impl Key {
         packets: &[P],
     ) -> Result<(), LayoutError> {
         layout::check(packets, buffer.len(), TAG_LEN)?;
-        #[cfg(target_arch = "x86_64")]
-        if let Engine::Avx512(kernel) = self.engine_for(packets) {
-            let mut plain = in_place::Plain { buffer, packets };
-            batch::seal(kernel, &self.words, &mut plain);
-            return Ok(());
+        let engine = self.engine_for(packets);
+        let mut plain = in_place::Plain { buffer, packets };
+        match engine {
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512(kernel) => batch::seal(kernel, &self.words, &mut plain),
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx2(kernel) => batch::seal(kernel, &self.words, &mut plain),
+            Engine::AwsLc => return self.seal_one_by_one(buffer, packets),
         }
+        Ok(())
+    }
+
+    fn seal_one_by_one<P: AsPacket>(
+        &self,
+        buffer: &mut [u8],
+        packets: &[P],
+    ) -> Result<(), LayoutError> {
         for (index, packet) in packets.iter().enumerate() {
             let packet = packet.as_packet();
             let sealed = Packet {
@@ -141,22 +152,33 @@ impl Key {
             });
         }
         layout::check(packets, buffer.len(), 0)?;
-        #[cfg(target_arch = "x86_64")]
-        if let Engine::Avx512(kernel) = self.engine_for(packets) {
-            let mut sealed = in_place::Sealed {
-                buffer,
-                packets,
-                verdicts,
-            };
-            batch::open(kernel, &self.words, &mut sealed);
-            return Ok(());
+        let engine = self.engine_for(packets);
+        let mut sealed = in_place::Sealed {
+            buffer,
+            packets,
+            verdicts,
+        };
+        match engine {
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512(kernel) => batch::open(kernel, &self.words, &mut sealed),
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx2(kernel) => batch::open(kernel, &self.words, &mut sealed),
+            Engine::AwsLc => self.open_one_by_one(buffer, packets, verdicts),
         }
+        Ok(())
+    }
+
+    fn open_one_by_one<P: AsPacket>(
+        &self,
+        buffer: &mut [u8],
+        packets: &[P],
+        verdicts: &mut [bool],
+    ) {
         for (packet, verdict) in packets.iter().zip(verdicts) {
             let packet = packet.as_packet();
             let sealed = &mut buffer[layout::range(packet)];
             *verdict = self.open_packet(packet.counter, sealed).is_ok();
         }
-        Ok(())
     }
 
     /// Seals one message with associated data in place and hands out its authenticator.

@@ -1,14 +1,19 @@
 //! Poly1305 (RFC 8439, section 2.5), many messages at once.
-//!
-//! A number modulo 2^130 - 5 is three limbs in radix 2^52, the least significant first.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
+mod reader;
+mod schedule;
 
 /// Bytes in a Poly1305 block.
 pub(crate) const BLOCK_LEN: usize = 16;
 
-const MASK_52: u64 = (1 << 52) - 1;
+/// Blocks in a line, the unit in which messages are read.
+const LINE_BLOCKS: usize = 4;
+const LINE_LEN: usize = LINE_BLOCKS * BLOCK_LEN;
+
 const MASK_26: u64 = (1 << 26) - 1;
 
 /// The bits of `r` that are kept, lower and upper half ("clamping").
@@ -35,5 +40,9 @@ impl Message<'_> {
     /// Blocks of the data and the block with the lengths.
     pub(crate) const fn blocks(&self) -> usize {
         self.data.len().div_ceil(BLOCK_LEN) + 1
+    }
+
+    const fn lines(&self) -> usize {
+        self.blocks().div_ceil(LINE_BLOCKS)
     }
 }

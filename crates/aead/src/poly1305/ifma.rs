@@ -1,9 +1,5 @@
 //! Eight lanes of 52-bit multiply-add: eight messages in lock-step, or fewer with two, four or
 //! eight lanes each.
-//!
-//! The unit is a line of four blocks. Messages are padded at the front, with zero blocks that lack
-//! even the bit which marks a block and so leave the accumulator at zero; so all messages end
-//! together, and the last line of every message has the block with the lengths at its end.
 
 mod field;
 mod line;
@@ -12,60 +8,26 @@ use core::arch::x86_64::*;
 use core::hint::black_box;
 
 use self::field::{Factor, Limbs, Sum, choose, split};
-use self::line::{Line, Reader, transpose};
-use super::{BLOCK_LEN, CLAMP, Message};
+use self::line::{Line, transpose};
+use super::reader::Reader;
+use super::schedule::{Schedule, Turn};
+use super::{CLAMP, Message};
 use crate::TAG_LEN;
 
 const LANES: usize = 8;
-const LINE_BLOCKS: usize = 4;
-const LINE_LEN: usize = LINE_BLOCKS * BLOCK_LEN;
-
-/// Up to this many lines a message has one lane: more would cost more than they spare.
-const SHORT: usize = 3;
 
 /// Authenticates up to sixteen messages; `tags[i]` is that of `messages[i]`.
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
 pub(crate) fn tags(messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {
-    let mut order: [usize; 16] = core::array::from_fn(|i| i);
-    let mut rest = &mut order[..messages.len()];
-    let len = |&i: &usize| core::cmp::Reverse(lines(&messages[i]));
-    if !rest.is_sorted_by_key(len) {
-        rest.sort_unstable_by_key(len);
-    }
-    while !rest.is_empty() {
-        let spread = spread(messages, rest);
-        let (now, later) = rest.split_at_mut(rest.len().min(LANES / spread));
+    let mut schedule = Schedule::new(messages);
+    while let Some(Turn { spread, order }) = schedule.next(LANES) {
         match spread {
-            1 => run::<1>(messages, now, tags),
-            2 => run::<2>(messages, now, tags),
-            4 => run::<4>(messages, now, tags),
-            _ => run::<8>(messages, now, tags),
+            1 => run::<1>(messages, order, tags),
+            2 => run::<2>(messages, order, tags),
+            4 => run::<4>(messages, order, tags),
+            _ => run::<8>(messages, order, tags),
         }
-        rest = later;
     }
-}
-
-/// How many lanes a message should get. `order` begins with the longest messages.
-fn spread(messages: &[Message<'_>], order: &[usize]) -> usize {
-    let longest = lines(&messages[order[0]]);
-    if longest <= SHORT {
-        return 1;
-    }
-    // Messages that are far shorter would leave their lanes idle for most of the time.
-    let alike = order.iter().take(LANES);
-    match alike
-        .filter(|&&i| lines(&messages[i]) * 2 > longest)
-        .count()
-    {
-        1 => 8,
-        2 => 4,
-        3 | 4 => 2,
-        _ => 1,
-    }
-}
-
-const fn lines(message: &Message<'_>) -> usize {
-    message.blocks().div_ceil(LINE_BLOCKS)
 }
 
 /// Authenticates `LANES / SPREAD` messages at most.
@@ -92,15 +54,15 @@ fn run<const SPREAD: usize>(messages: &[Message<'_>], order: &[usize], tags: &mu
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
 fn evaluate<const SPREAD: usize>(lanes: &[&Message<'_>; LANES], factors: &Factors) -> Sum {
-    let reader = Reader::<SPREAD>::new(lanes);
+    let reader = Reader::<LANES, SPREAD>::new(lanes);
     let mut sum = Sum::zero();
     for step in 0..reader.full().start {
-        add_line::<SPREAD>(&mut sum, &reader.edge(step), factors);
+        add_line::<SPREAD>(&mut sum, &Line::edge(&reader, step), factors);
     }
     if !reader.full().is_empty() {
         add_full::<SPREAD>(&mut sum, &reader, factors);
     }
-    add_line::<SPREAD>(&mut sum, &reader.edge(reader.full().end), factors);
+    add_line::<SPREAD>(&mut sum, &Line::edge(&reader, reader.full().end), factors);
     if SPREAD > 1 {
         sum = Sum::product(&sum.carry(), &factors.weight);
     }
@@ -118,10 +80,14 @@ fn add_line<const SPREAD: usize>(sum: &mut Sum, line: &Line, factors: &Factors) 
 /// All the lines that need no masks. A function of its own, so that the registers are its own.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
-fn add_full<const SPREAD: usize>(sum: &mut Sum, reader: &Reader<'_, SPREAD>, factors: &Factors) {
+fn add_full<const SPREAD: usize>(
+    sum: &mut Sum,
+    reader: &Reader<'_, LANES, SPREAD>,
+    factors: &Factors,
+) {
     let mut lines = reader.full_lines();
     let mut total = *sum;
-    let Some(mut line) = lines.next() else {
+    let Some(mut line) = lines.next().map(|rows| Line::full(&rows)) else {
         return;
     };
     loop {
@@ -131,7 +97,7 @@ fn add_full<const SPREAD: usize>(sum: &mut Sum, reader: &Reader<'_, SPREAD>, fac
         let h = accumulator::<SPREAD>(&mut total, &line);
         total = products::<SPREAD>(&line, factors);
         // The next line is read while the accumulator is on its way.
-        let next = lines.next();
+        let next = lines.next().map(|rows| Line::full(&rows));
         total.multiply_add(&h, factors.onward::<SPREAD>());
         match next {
             Some(next) => line = next,

@@ -12,7 +12,9 @@
 
 use core::arch::x86_64::*;
 
-use crate::poly1305::{MASK_26, MASK_52};
+use crate::poly1305::MASK_26;
+
+const MASK_52: u64 = (1 << 52) - 1;
 
 /// Three limbs in radix 2^52 a lane; bits above 52 of the lower two are to be ignored.
 pub(super) type Limbs = [__m512i; 3];

@@ -1,11 +1,11 @@
 //! The lines of eight messages, block by block and lane by lane.
 
 use core::arch::x86_64::*;
-use core::ops::Range;
 
+use super::LANES;
 use super::field::{Limbs, split};
-use super::{LANES, LINE_BLOCKS, LINE_LEN, lines};
-use crate::poly1305::{BLOCK_LEN, Message};
+use crate::poly1305::reader::{Edge, Reader};
+use crate::poly1305::{LINE_BLOCKS, LINE_LEN};
 
 /// The lines of one step.
 pub(super) struct Line {
@@ -20,6 +20,45 @@ impl Line {
     #[target_feature(enable = "avx512f,avx512vbmi2")]
     pub(super) fn limbs(&self, block: usize) -> Limbs {
         split(self.low[block], self.high[block], self.present[block])
+    }
+
+    /// A line with a beginning or the end of a message in it, or nothing at all.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    pub(super) fn edge<const SPREAD: usize>(
+        reader: &Reader<'_, LANES, SPREAD>,
+        step: usize,
+    ) -> Self {
+        let mut rows = [[0; LINE_LEN]; LANES];
+        let mut present = [0_u8; LINE_BLOCKS];
+        for (lane, row) in rows.iter_mut().enumerate() {
+            let Edge {
+                lead,
+                data,
+                lengths,
+            } = reader.edge(step, lane);
+            for block in &mut present[lead..] {
+                *block |= 1 << lane;
+            }
+            let mut blocks =
+                _mm512_maskz_expand_epi64(u8::MAX.unbounded_shl(2 * lead as u32), load_part(data));
+            if let Some(lengths) = lengths {
+                let [a, b] = lengths.map(u64::cast_signed);
+                blocks = _mm512_inserti32x4::<3>(blocks, _mm_set_epi64x(b, a));
+            }
+            store(row, blocks);
+        }
+        Self::read(
+            &rows.each_ref().map(halves),
+            present.map(|lanes| _mm512_maskz_set1_epi64(lanes, 1)),
+        )
+    }
+
+    /// A line that is data in all lanes.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn full(rows: &[&[u8; LINE_LEN]; LANES]) -> Self {
+        Self::read(&rows.map(halves), [_mm512_set1_epi64(1); LINE_BLOCKS])
     }
 
     #[inline]
@@ -53,105 +92,6 @@ pub(super) fn transpose(rows: &[&[u8; 32]; LANES]) -> [__m512i; 4] {
         _mm512_shuffle_i64x2::<0x88>(high[0], high[1]),
         _mm512_shuffle_i64x2::<0xdd>(high[0], high[1]),
     ]
-}
-
-/// Reads messages line by line, so that all of them end together. A message of several lanes has
-/// every second (fourth, eighth) line in each of them.
-pub(super) struct Reader<'a, const SPREAD: usize> {
-    lanes: &'a [&'a Message<'a>; LANES],
-    /// Zero blocks before each message.
-    lead: [usize; LANES],
-    steps: usize,
-    /// The steps that need no masks in any lane.
-    full: Range<usize>,
-}
-
-impl<'a, const SPREAD: usize> Reader<'a, SPREAD> {
-    pub(super) fn new(lanes: &'a [&'a Message<'a>; LANES]) -> Self {
-        let longest = lanes
-            .iter()
-            .fold(0, |most, message| most.max(lines(message)));
-        let steps = longest.div_ceil(SPREAD);
-        let blocks = steps * SPREAD * LINE_BLOCKS;
-        let lead = lanes.map(|message| blocks - message.blocks());
-        let most = lead.iter().fold(0, |most, &lead| most.max(lead));
-        let last = steps - 1;
-        Self {
-            lanes,
-            lead,
-            steps,
-            full: most.div_ceil(LINE_BLOCKS * SPREAD).min(last)..last,
-        }
-    }
-
-    /// The steps that [`Self::full_lines`] reads.
-    pub(super) const fn full(&self) -> &Range<usize> {
-        &self.full
-    }
-
-    /// All lines that need no masks.
-    #[inline(always)]
-    pub(super) fn full_lines(&self) -> FullLines<'a, SPREAD> {
-        let mut lanes = [[].as_slice(); LANES];
-        for (lane, bytes) in lanes.iter_mut().enumerate() {
-            let line = self.full.start * SPREAD + lane % SPREAD;
-            let from = (line * LINE_BLOCKS).checked_sub(self.lead[lane]);
-            let from = from.map(|block| block * BLOCK_LEN);
-            *bytes = from
-                .and_then(|from| self.lanes[lane].data.get(from..))
-                .unwrap_or_default();
-        }
-        FullLines(lanes)
-    }
-
-    /// A line with a beginning or the end of a message in it, or nothing at all.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
-    pub(super) fn edge(&self, step: usize) -> Line {
-        let mut rows = [[0; LINE_LEN]; LANES];
-        let mut present = [0_u8; LINE_BLOCKS];
-        for (lane, row) in rows.iter_mut().enumerate() {
-            let line = step * SPREAD + lane % SPREAD;
-            let lead = self.lead[lane].saturating_sub(line * LINE_BLOCKS);
-            if lead >= LINE_BLOCKS {
-                continue;
-            }
-            present[lead..]
-                .iter_mut()
-                .for_each(|block| *block |= 1 << lane);
-            let message = self.lanes[lane];
-            let from = (line * LINE_BLOCKS + lead - self.lead[lane]) * BLOCK_LEN;
-            let bytes = message.data.get(from..).unwrap_or_default();
-            let bytes = &bytes[..bytes.len().min(LINE_LEN - lead * BLOCK_LEN)];
-            let mut blocks = _mm512_maskz_expand_epi64(0xff << (2 * lead), load_part(bytes));
-            if line + 1 == self.steps * SPREAD {
-                let [a, b] = message.lengths.map(u64::cast_signed);
-                blocks = _mm512_inserti32x4::<3>(blocks, _mm_set_epi64x(b, a));
-            }
-            store(row, blocks);
-        }
-        Line::read(
-            &rows.each_ref().map(halves),
-            present.map(|lanes| _mm512_maskz_set1_epi64(lanes, 1)),
-        )
-    }
-}
-
-/// Lines that are full in all lanes.
-pub(super) struct FullLines<'a, const SPREAD: usize>([&'a [u8]; LANES]);
-
-impl<const SPREAD: usize> FullLines<'_, SPREAD> {
-    /// The lines of the next step; `None` behind the last.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn next(&mut self) -> Option<Line> {
-        let mut rows = [[&[0; 32]; 2]; LANES];
-        for (row, bytes) in rows.iter_mut().zip(&mut self.0) {
-            *row = halves(bytes.first_chunk()?);
-            *bytes = bytes.get(SPREAD * LINE_LEN..).unwrap_or_default();
-        }
-        Some(Line::read(&rows, [_mm512_set1_epi64(1); LINE_BLOCKS]))
-    }
 }
 
 #[inline(always)]
