@@ -14,6 +14,14 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool {
+        program: "fish",
+        package: "fish",
+    },
+    Tool {
+        program: "groff",
+        package: "groff-base",
+    },
+    Tool {
         program: "ip",
         package: "iproute2",
     },
@@ -52,6 +60,10 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "wg-quick",
         package: "wireguard-tools",
+    },
+    Tool {
+        program: "zsh",
+        package: "zsh",
     },
 ];
 

@@ -7,11 +7,14 @@
 mod daemon;
 mod demo;
 mod hardening;
+mod help;
 mod keys;
+mod manual;
 mod offloads;
 mod program;
 mod quick;
 mod run;
+mod share;
 mod signals;
 mod wg;
 

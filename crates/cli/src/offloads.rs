@@ -128,6 +128,14 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_names_them_all() {
+        let options = crate::manual::DAEMON.options.iter();
+        let disable = options.clone().find(|option| option.name == "--disable");
+        let names = names().collect::<Vec<_>>().join(", ");
+        assert!(disable.unwrap().summary.ends_with(&names), "{names}");
+    }
+
+    #[test]
     fn lists_add_up() {
         let some = without(" tun-uso, ,udp-gro");
         assert!(!some.tun.uso && some.tun.tso4);

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{daemon, demo, quick, run, wg};
+use crate::manual::{self, COMMANDS, PROGRAM};
+use crate::{daemon, demo, help, quick, run, share, wg};
 
 /// The program `hushwired`, whatever name it was started under.
 #[must_use]
@@ -32,35 +33,54 @@ pub fn hushwire() -> ExitCode {
 }
 
 fn command(name: &OsStr, words: &[OsString]) -> ExitCode {
-    let Some(verb) = words.first() else {
-        let _ = write!(std::io::stderr(), "{USAGE}");
+    let Some((verb, operands)) = words.split_first() else {
+        let _ = write!(std::io::stderr(), "{}", usage());
         return ExitCode::FAILURE;
     };
-    if let Some(code) = wg::run(name, words, wg::Spelling::Own) {
-        return code;
-    }
-    if let Some(code) = quick::command(name, words) {
-        return code;
-    }
     match verb.to_str() {
-        Some("demo") => demo::main(name, words.get(1..).unwrap_or_default()),
-        Some("run") => run::main(name, words.get(1..).unwrap_or_default()),
         Some("-h" | "--help" | "help") => {
-            let _ = write!(std::io::stdout(), "{USAGE}");
-            ExitCode::SUCCESS
+            let _ = write!(std::io::stdout(), "{}", usage());
+            return ExitCode::SUCCESS;
         }
         Some("-V" | "--version" | "version") => {
             let _ = writeln!(std::io::stdout(), "hushwire {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
+            return ExitCode::SUCCESS;
         }
-        _ => {
-            let verb = verb.to_string_lossy();
-            fail(
-                name,
-                &format!("there is no command `{verb}`; `hushwire --help` lists them"),
-            )
-        }
+        _ => {}
     }
+    // What the manual does not know is no command.
+    let Some(command) = verb.to_str().and_then(manual::command) else {
+        let verb = verb.to_string_lossy();
+        return fail(
+            name,
+            &format!("there is no command `{verb}`; `hushwire --help` lists them"),
+        );
+    };
+    if let [word] = operands
+        && (word == "--help" || word == "-h")
+    {
+        let _ = write!(std::io::stdout(), "{}", help::command(command.name));
+        return ExitCode::SUCCESS;
+    }
+    match command.name {
+        "demo" => demo::main(name, operands),
+        "run" => run::main(name, operands),
+        "completion" => share::completion(name, operands),
+        "manual" => share::manual(name, operands),
+        verb => wg::run(name, words, wg::Spelling::Own)
+            .or_else(|| quick::command(name, words))
+            .unwrap_or_else(|| fail(name, &format!("{verb} is not part of this version"))),
+    }
+}
+
+fn usage() -> String {
+    format!(
+        "Usage: hushwire{}\n\n{}\n\
+         `hushwire COMMAND --help` and `hushwire manual` tell more.\n\
+         The daemon is `hushwired`, or `hushwire` under that name; under the name `wg` it is wg(8).\n",
+        PROGRAM.usage(false),
+        help::commands(COMMANDS.iter())
+    )
 }
 
 /// Says on standard error why a program ends without having done its work.
@@ -70,20 +90,19 @@ pub(crate) fn fail(name: &OsStr, why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-const USAGE: &str = "\
-Usage: hushwire COMMAND [ARGUMENT]...
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-  demo        two hosts on this machine, a tunnel between them, and what it can do
-  run CONF    bring a configuration up in the foreground, take it down at the end
-  show        what interfaces, peers and sessions there are
-  showconf    an interface's configuration
-  set         change an interface
-  setconf     give an interface the configuration in a file, and nothing else
-  addconf     add the configuration in a file to what an interface has
-  syncconf    as setconf, without interrupting the peers that stay
-  genkey      make a private key
-  genpsk      make a pre-shared key
-  pubkey      read a private key, print its public key
-
-The daemon is `hushwired`, or `hushwire` under that name.
-";
+    #[test]
+    fn the_usage_lists_every_command() {
+        let usage = usage();
+        for command in COMMANDS {
+            assert!(
+                usage.contains(&format!("\n  {} ", command.name)),
+                "{}",
+                command.name
+            );
+        }
+    }
+}

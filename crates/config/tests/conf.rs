@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use hushwire_config::conf::{Config, Dialect, Dns, Mode, Problem, Severity, Span, Table, parse};
+use hushwire_config::conf::{
+    Config, Dialect, Dns, Mode, Problem, Severity, Span, Spanned, Table, parse,
+};
 use hushwire_config::endpoint::Endpoint;
 use hushwire_config::uapi;
 
@@ -479,6 +481,22 @@ fn an_error_tells_what_came_before_it() {
         (missing.endpoints().len(), missing.warnings().len()),
         (2, 2)
     );
+}
+
+#[test]
+fn an_endpoint_that_another_takes_the_place_of_is_still_told() {
+    let text = format!("[Peer]\nPublicKey={P1}\nEndpoint=a:1\nEndpoint=b:1\nEndpoint=c:1\n");
+    let told = |endpoints: &[Spanned<Endpoint>]| {
+        let endpoints = endpoints.iter();
+        endpoints.map(|one| one.to_string()).collect::<Vec<_>>()
+    };
+    let parsed = parse(text.as_bytes(), Dialect::Wg).unwrap();
+    let endpoint = parsed.config.peers[0].endpoint.as_ref().unwrap();
+    assert_eq!(endpoint.to_string(), "c:1");
+    assert_eq!(told(&parsed.replaced_endpoints), ["a:1", "b:1"]);
+
+    let error = parse((text + "x\n").as_bytes(), Dialect::Wg).unwrap_err();
+    assert_eq!(told(error.endpoints()), ["a:1", "b:1", "c:1"]);
 }
 
 #[test]

@@ -9,10 +9,11 @@ use crate::{Error, Result};
 const SYSTEM_DIRECTORIES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// The Debian package of a tool whose package has another name.
-const PACKAGES: [(&str, &str); 14] = [
+const PACKAGES: [(&str, &str); 15] = [
     ("bash", "bash"),
     ("cat", "coreutils"),
     ("env", "coreutils"),
+    ("groff", "groff-base"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use hushwire_io::process::Inherited;
 
 use crate::hardening::keep_memory_private;
-use crate::offloads;
+use crate::help;
+use crate::manual::DAEMON;
 use crate::program::fail;
 use arguments::{Arguments, Request};
 use environment::Environment;
@@ -30,7 +31,11 @@ pub(crate) use serve::OFFLOADS;
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
     match Request::parse(words) {
         Ok(Request::Help) => {
-            let _ = write!(std::io::stdout(), "{}", usage(name));
+            let _ = write!(
+                std::io::stdout(),
+                "{}",
+                help::of(&DAEMON, &name.to_string_lossy())
+            );
             ExitCode::SUCCESS
         }
         Ok(Request::Version) => {
@@ -63,31 +68,4 @@ fn run(name: &OsStr, words: &[OsString], arguments: Arguments) -> Result<(), Err
     // What is left is the caller's, and none of a daemon's business.
     drop(inherited);
     background::start(name, words, &settings, &tun, socket)
-}
-
-fn usage(name: &OsStr) -> String {
-    let name = name.to_string_lossy();
-    let offloads = offloads::names().collect::<Vec<_>>().join(", ");
-    format!(
-        "\
-Usage: {name} [-f|--foreground] [--disable OFFLOAD[,OFFLOAD]...] INTERFACE
-
-Makes the WireGuard interface INTERFACE, to be configured with wg(8), and carries its packets.
-Ends when the interface is deleted, its control socket is removed, or on SIGINT or SIGTERM.
-
-  -f, --foreground   stay in the foreground
-      --disable      do without these offloads: {offloads}
-  -h, --help         this text
-      --version      the version
-
-Environment:
-  LOG_LEVEL                verbose, error (the default) or silent; in the background nothing is
-                           logged unless it is set
-  HUSHWIRE_DISABLE         as --disable
-  WG_TUN_FD                descriptor of a TUN device to use
-  WG_UAPI_FD               descriptor of a control socket that listens already
-  WG_PROCESS_FOREGROUND    1: as --foreground
-  WG_TUN_NAME_FILE         file to write the name of the interface to
-"
-    )
 }

@@ -11,7 +11,6 @@ mod site;
 mod stream;
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,26 +29,11 @@ const PINGS: usize = 10;
 /// The exit status after SIGINT, by the shell's custom.
 const INTERRUPTED: i32 = 130;
 
-const USAGE: &str = "\
-Usage: hushwire demo
-
-Makes two hosts out of network namespaces, starts a daemon on each, joins them by a WireGuard
-tunnel, pings and sends through it for some seconds, and shows what came of it. Leaves nothing
-behind. Needs no root where ordinary users may make user namespaces.
-";
-
 /// Runs the command with the words after `demo`.
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
-    match words {
-        [] => {}
-        [word] if word == "-h" || word == "--help" => {
-            let _ = write!(std::io::stdout(), "{USAGE}");
-            return ExitCode::SUCCESS;
-        }
-        [word, ..] => {
-            let word = word.to_string_lossy();
-            return fail(name, &format!("demo takes no arguments such as `{word}`"));
-        }
+    if let Some(word) = words.first() {
+        let word = word.to_string_lossy();
+        return fail(name, &format!("demo takes no arguments such as `{word}`"));
     }
     match demonstrate() {
         Ok(()) => ExitCode::SUCCESS,

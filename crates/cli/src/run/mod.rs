@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 
 use crate::hardening::keep_memory_private;
-use crate::offloads;
+use crate::help;
 use crate::program::fail;
 use crate::signals::EndRequests;
 use arguments::{Arguments, Request};
@@ -34,7 +34,7 @@ use tunnel::Tunnel;
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
     match Request::parse(words) {
         Ok(Request::Help) => {
-            let _ = write!(std::io::stdout(), "{}", usage());
+            let _ = write!(std::io::stdout(), "{}", help::command("run"));
             ExitCode::SUCCESS
         }
         Ok(Request::Run(arguments)) => match run(&arguments) {
@@ -70,27 +70,4 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     // Until a signal comes, or the device is deleted or its control socket removed.
     let _ = ended.recv();
     tunnel.down()
-}
-
-fn usage() -> String {
-    let offloads = offloads::names().collect::<Vec<_>>().join(", ");
-    format!(
-        "\
-Usage: hushwire run [--name INTERFACE] [--disable OFFLOAD[,OFFLOAD]...] CONF
-
-Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
-addresses and routes, and takes it all down again on SIGINT or SIGTERM. A CONF without a slash
-that is no file stands for /etc/wireguard/CONF.conf.
-
-      --name      the interface's name, if it is not that of the file
-      --disable   do without these offloads: {offloads}
-  -h, --help      this text
-
-Environment:
-  LOG_LEVEL                        verbose, error (the default) or silent
-  HUSHWIRE_DISABLE                 as --disable
-  WG_ENDPOINT_RESOLUTION_RETRIES   how often to ask again for the address of an endpoint: a
-                                   number (15) or infinity
-"
-    )
 }

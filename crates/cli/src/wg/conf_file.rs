@@ -1,5 +1,6 @@
 //! `setconf`, `addconf` and `syncconf`: an interface changed by a file.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
@@ -48,7 +49,7 @@ fn run(context: &mut Context<'_>, operands: &[OsString], verb: Verb) -> bool {
             Verb::Add => "addconf",
             Verb::Sync => "syncconf",
         };
-        let text = usage::of(context.program, context.spelling, name, "INTERFACE FILE");
+        let text = usage::of(context.program, context.spelling, name);
         context.output.error_text(&text);
         return false;
     };
@@ -106,11 +107,12 @@ fn read_update(context: &mut Context<'_>, path: &Path, verb: Verb) -> Option<Dev
     };
     match parse(&text, Dialect::Wg) {
         Ok(parsed) => {
-            let endpoints = parsed.config.peers.iter();
-            let endpoints = endpoints.filter_map(|peer| peer.endpoint.as_ref());
-            let mut addresses = reader.walk(&parsed.warnings, endpoints)?.into_iter();
-            // Those of the peers in order, as they were asked for.
-            let address = |_: &Spanned<Endpoint>| addresses.next().ok_or(());
+            let peers = parsed.config.peers.iter();
+            let endpoints = peers.filter_map(|peer| peer.endpoint.as_ref());
+            let endpoints = endpoints.chain(&parsed.replaced_endpoints);
+            let addresses = reader.walk(&parsed.warnings, endpoints)?;
+            let address =
+                |endpoint: &Spanned<Endpoint>| addresses.get(&endpoint.span).copied().ok_or(());
             parsed.config.to_update(mode, address).ok()
         }
         Err(error) => {
@@ -145,37 +147,33 @@ struct FileReader<'c, 'p> {
 /// Something in a file to be said, or looked up.
 enum Step<'a> {
     Warning(&'a Diagnostic),
-    /// An endpoint, and its place among them.
-    Endpoint(usize, &'a Endpoint),
+    Endpoint(&'a Endpoint),
 }
 
 impl FileReader<'_, '_> {
-    /// Says the warnings and looks up the endpoints. Gives the addresses in the order of the endpoints; nothing if one
-    /// of them has none, which is then said.
+    /// Says the warnings and looks up the endpoints. Gives the address of the endpoint at each place; nothing if one of
+    /// them has none, which is then said.
     fn walk<'a>(
         &mut self,
         warnings: &'a [Diagnostic],
         endpoints: impl Iterator<Item = &'a Spanned<Endpoint>>,
-    ) -> Option<Vec<SocketAddr>> {
+    ) -> Option<HashMap<Span, SocketAddr>> {
+        let warnings = warnings.iter();
         let mut steps: Vec<(Span, Step<'a>)> = warnings
-            .iter()
             .map(|warning| (warning.span, Step::Warning(warning)))
             .collect();
-        for (place, endpoint) in endpoints.enumerate() {
-            steps.push((endpoint.span, Step::Endpoint(place, &endpoint.value)));
-        }
+        steps.extend(endpoints.map(|one| (one.span, Step::Endpoint(&one.value))));
         steps.sort_by_key(|(span, _)| *span);
-        let mut addresses = Vec::new();
+        let mut addresses = HashMap::new();
         for (span, step) in steps {
             match step {
                 Step::Warning(warning) => self.warn(warning),
-                Step::Endpoint(place, endpoint) => {
-                    addresses.push((place, self.look_up(endpoint, span)?));
+                Step::Endpoint(endpoint) => {
+                    addresses.insert(span, self.look_up(endpoint, span)?);
                 }
             }
         }
-        addresses.sort_by_key(|(place, _)| *place);
-        Some(addresses.into_iter().map(|(_, address)| address).collect())
+        Some(addresses)
     }
 
     fn warn(&mut self, warning: &Diagnostic) {

@@ -89,6 +89,7 @@ pub(crate) fn main(program: &OsStr, words: &[OsString]) -> ExitCode {
 
 /// Runs the command that the first word names, if it is one of wg(8)'s.
 pub(crate) fn run(program: &OsStr, words: &[OsString], spelling: Spelling) -> Option<ExitCode> {
+    keep_memory_private();
     if let Some(code) = keys::command(program, words) {
         return Some(code);
     }
@@ -102,7 +103,6 @@ pub(crate) fn run(program: &OsStr, words: &[OsString], spelling: Spelling) -> Op
         "syncconf" => conf_file::syncconf,
         _ => return None,
     };
-    keep_memory_private();
     let mut output = Output::new();
     let (options, operands) = match Options::split(verb, operands, spelling) {
         Ok(split) => split,

@@ -33,7 +33,8 @@ impl fmt::Display for OptionError {
         match self {
             Self::Unknown(option) => write!(
                 f,
-                "there is no option `{option}` here; `--` before an interface of that name"
+                "there is no option `{option}` here; --help shows those there are, and `--` before \
+                 it makes it the name of an interface"
             ),
             Self::Timeout => f.write_str("--timeout wants a number of seconds above 0"),
         }
@@ -68,8 +69,6 @@ impl Options {
                     rest
                 }
                 Some("--") => return Ok((options, rest)),
-                // The usage tells of it.
-                Some("--help" | "-h") => break,
                 Some(unknown) if unknown.starts_with("--") => {
                     return Err(OptionError::Unknown(unknown.to_owned()));
                 }

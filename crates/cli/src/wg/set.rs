@@ -23,7 +23,7 @@ const KEY_FILE_LIMIT: usize = 64 * 1024;
 /// The command. Tells whether it went well.
 pub(super) fn main(context: &mut Context<'_>, operands: &[OsString]) -> bool {
     let (Some(name), Some(words @ [_, ..])) = (operands.first(), operands.get(1..)) else {
-        let text = usage::of(context.program, context.spelling, "set", usage::SET);
+        let text = usage::of(context.program, context.spelling, "set");
         context.output.error_text(&text);
         return false;
     };

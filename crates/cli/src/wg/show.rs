@@ -22,7 +22,7 @@ pub(super) fn show(context: &mut Context<'_>, operands: &[OsString]) -> bool {
     let selector = operands.get(1).map(OsString::as_os_str);
     match words.as_slice() {
         [Some("-h" | "--help" | "help")] => {
-            let text = usage::show(context.program, context.spelling);
+            let text = usage::of(context.program, context.spelling, "show");
             context.output.error_text(&text);
             true
         }
@@ -38,7 +38,7 @@ pub(super) fn show(context: &mut Context<'_>, operands: &[OsString]) -> bool {
 /// The command `showconf`.
 pub(super) fn showconf(context: &mut Context<'_>, operands: &[OsString]) -> bool {
     let [name] = operands else {
-        let text = usage::of(context.program, context.spelling, "showconf", "INTERFACE");
+        let text = usage::of(context.program, context.spelling, "showconf");
         context.output.error_text(&text);
         return false;
     };
@@ -193,7 +193,7 @@ fn shows_keys(context: &Context<'_>) -> bool {
 }
 
 fn bad_usage(context: &mut Context<'_>) -> bool {
-    let text = usage::show(context.program, context.spelling);
+    let text = usage::of(context.program, context.spelling, "show");
     context.output.error_text(&text);
     false
 }

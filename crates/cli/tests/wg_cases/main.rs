@@ -28,7 +28,7 @@ fn deviations() -> BTreeMap<String, Deviation> {
 }
 
 fn replay(groups: &[&str]) {
-    require_tools(&["bash", "cat", "wg-quick"]).expect("the tools of the cases");
+    require_tools(&["bash", "cat"]).expect("the tools of the cases");
     let lab = Lab::new().expect("a lab");
     let host = lab.host("cases").expect("a host");
     let stage = Stage::new(&host);

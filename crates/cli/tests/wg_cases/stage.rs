@@ -37,7 +37,8 @@ impl<'h> Stage<'h> {
             fs::copy(env!("CARGO_BIN_EXE_hushwire"), "/run/programs/hushwire")?;
             // Others look into the directory of the sockets as well.
             fs::set_permissions(SOCKETS, fs::Permissions::from_mode(0o755))?;
-            symlink("hushwire", "/run/programs/wg")
+            symlink("hushwire", "/run/programs/wg")?;
+            symlink("hushwire", "/run/programs/wg-quick")
         })
         .expect("the programs");
         Self { host }

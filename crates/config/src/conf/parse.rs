@@ -11,8 +11,9 @@ use crate::conf::diagnostic::Problem;
 use crate::conf::diagnostic::{Diagnostic, Section};
 use crate::conf::error::{Before, ParseError};
 use crate::conf::line::RawLine;
-use crate::conf::span::Span;
+use crate::conf::span::{Span, Spanned};
 use crate::conf::{AllowedIps, Config, Interface, Peer};
+use crate::endpoint::Endpoint;
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,9 @@ pub struct Parsed {
     pub config: Config,
     /// What it perhaps does not mean, in its order.
     pub warnings: Vec<Diagnostic>,
+    /// Endpoints that a later line of the same peer takes the place of. They count for nothing,
+    /// but wg(8) looks them up all the same, and fails if they have no address.
+    pub replaced_endpoints: Vec<Spanned<Endpoint>>,
 }
 
 /// After so many errors the rest of a file is not worth reading.
@@ -60,6 +64,7 @@ struct Parser {
     place: Place,
     interface: Interface,
     peers: Vec<Draft>,
+    replaced_endpoints: Vec<Spanned<Endpoint>>,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
 }
@@ -95,6 +100,7 @@ impl Parser {
             place: Place::Start,
             interface: Interface::default(),
             peers: Vec::new(),
+            replaced_endpoints: Vec::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
         }
@@ -128,12 +134,12 @@ impl Parser {
             }
         }
         if !self.errors.is_empty() {
-            let endpoints = self
-                .peers
-                .iter()
-                .filter_map(|draft| draft.peer.endpoint.clone());
+            let mut endpoints = std::mem::take(&mut self.replaced_endpoints);
+            let peers = self.peers.iter();
+            endpoints.extend(peers.filter_map(|draft| draft.peer.endpoint.clone()));
+            endpoints.sort_by_key(|endpoint| endpoint.span);
             let before = Before {
-                endpoints: endpoints.collect(),
+                endpoints,
                 warnings: std::mem::take(&mut self.warnings),
             };
             if let Some(error) = ParseError::new(self.errors, before) {
@@ -148,6 +154,7 @@ impl Parser {
         Ok(Parsed {
             config,
             warnings: self.warnings,
+            replaced_endpoints: self.replaced_endpoints,
         })
     }
 }

@@ -136,8 +136,8 @@ fn peer_line(peer: &mut Peer, key: &[u8], value: &[u8]) -> Result<(), ReplyError
             let seconds = peer.last_handshake.unwrap_or_default().as_secs();
             peer.last_handshake = time(seconds, nanoseconds);
         }
-        b"rx_bytes" => peer.rx_bytes = int(value, u64::MAX)?,
-        b"tx_bytes" => peer.tx_bytes = int(value, u64::MAX)?,
+        b"rx_bytes" => peer.rx_bytes = count(value)?,
+        b"tx_bytes" => peer.tx_bytes = count(value)?,
         _ => {}
     }
     Ok(())
@@ -161,6 +161,16 @@ fn endpoint(value: &[u8]) -> Result<SocketAddr, ReplyError> {
 
 fn int(value: &[u8], max: u64) -> Result<u64, ReplyError> {
     number::decimal(value, max).ok_or(ReplyError::Protocol)
+}
+
+/// A count of bytes. More than there can be is as much as there can be.
+fn count(value: &[u8]) -> Result<u64, ReplyError> {
+    match value {
+        [_, ..] if value.iter().all(u8::is_ascii_digit) => {
+            Ok(number::decimal(value, u64::MAX).unwrap_or(u64::MAX))
+        }
+        _ => Err(ReplyError::Protocol),
+    }
 }
 
 /// A number that fits a C `int`.
@@ -221,6 +231,19 @@ mod tests {
 
     fn get_reply(text: &str) -> Result<Device, String> {
         get(&mut text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn more_bytes_than_there_can_be_are_as_many_as_there_can_be() {
+        let bytes = |count: &str| {
+            let text = format!("public_key={HEX}\ntx_bytes={count}\nerrno=0\n\n");
+            get_reply(&text).map(|device| device.peers[0].tx_bytes)
+        };
+        assert_eq!(bytes("18446744073709551616"), Ok(u64::MAX));
+        assert_eq!(bytes("18446744073709551615"), Ok(u64::MAX));
+        for bad in ["", "-1", "+1", "1x"] {
+            assert_eq!(bytes(bad), Err("Protocol error".to_owned()), "{bad:?}");
+        }
     }
 
     #[test]

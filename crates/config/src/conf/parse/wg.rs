@@ -146,7 +146,8 @@ impl Parser {
         let endpoint = Endpoint::parse(&text)
             .map_err(|error| (0, BadValue::new(SettingError::Endpoint(error), &text)))?;
         if let Some(draft) = self.peers.last_mut() {
-            draft.peer.endpoint = Some(Spanned::new(endpoint, span));
+            let before = draft.peer.endpoint.replace(Spanned::new(endpoint, span));
+            self.replaced_endpoints.extend(before);
         }
         Ok(())
     }
