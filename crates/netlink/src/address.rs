@@ -15,6 +15,8 @@ pub struct Address {
     pub index: u32,
     /// The address with the length of its network.
     pub prefix: Prefix,
+    /// The other end, on a point-to-point link whose ends have addresses of different networks.
+    pub peer: Option<IpAddr>,
     /// Still being checked for duplicates (IPv6), so not usable yet.
     pub tentative: bool,
 }
@@ -48,6 +50,19 @@ impl Netlink {
                 .attributes
                 .push(AddressAttribute::Broadcast(broadcast));
         }
+        self.add(index, prefix, message)
+    }
+
+    /// The same as ip-address(8) does it when it is told nothing else: without a broadcast address, and with the
+    /// interface's own idea of duplicate detection.
+    ///
+    /// # Errors
+    /// As for [`Netlink::add_address`].
+    pub fn add_bare_address(&mut self, index: u32, prefix: Prefix) -> Result<()> {
+        self.add(index, prefix, message_for(index, prefix))
+    }
+
+    fn add(&mut self, index: u32, prefix: Prefix, message: AddressMessage) -> Result<()> {
         let name = self.name_or_index(index);
         let message = RouteNetlinkMessage::NewAddress(message);
         self.request(message, NLM_F_CREATE | NLM_F_EXCL, || {
@@ -135,6 +150,7 @@ fn parse_address(message: RouteNetlinkMessage) -> Option<Address> {
     Some(Address {
         index: message.header.index,
         prefix,
+        peer: address.filter(|peer| *peer != prefix.address()),
         tentative,
     })
 }

@@ -35,7 +35,7 @@ pub use mount_namespace::MountNamespace;
 pub use namespace::Namespace;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use process_namespace::ProcessNamespace;
-pub use route::{MAIN_TABLE, Route, RouteFilter};
+pub use route::{MAIN_TABLE, Path, Route, RouteFilter};
 pub use rule::{IpFamily, Rule};
 pub use socket::Netlink;
 pub use tap::Tap;

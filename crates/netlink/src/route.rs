@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -31,6 +32,15 @@ pub struct Route {
     pub mtu: Option<u32>,
     /// The source address that packets get when they have none yet.
     pub source: Option<IpAddr>,
+}
+
+/// The way that a packet takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// Index of the interface it leaves by.
+    pub device: u32,
+    /// The path's MTU in bytes, when it is known to be another than the interface's.
+    pub mtu: Option<u32>,
 }
 
 /// Which routes to list; what is left out matches everything.
@@ -190,6 +200,35 @@ impl Netlink {
         Ok(routes.filter(|route| filter.matches(route)).collect())
     }
 
+    /// The way that a packet of this host without a mark takes now; none when there is no route.
+    ///
+    /// # Errors
+    /// When the kernel refuses to tell, for another reason than that there is none.
+    pub fn path_to(&mut self, destination: IpAddr) -> Result<Option<Path>> {
+        let prefix = Prefix::host(destination);
+        let mut message = RouteMessage::default();
+        message.header.address_family = family_of(destination);
+        message.header.destination_prefix_length = prefix.length();
+        let attribute = RouteAttribute::Destination(destination.into());
+        message.attributes.push(attribute);
+        let message = RouteNetlinkMessage::GetRoute(message);
+        match self.query(message, || format!("look up the route to {destination}")) {
+            Ok(answers) => Ok(answers.iter().find_map(parse_path)),
+            Err(error) if is_unreachable(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The numbers of the tables with a route in them, of whatever kind, in either family.
+    ///
+    /// # Errors
+    /// When the kernel refuses the request.
+    pub fn used_tables(&mut self) -> Result<BTreeSet<u32>> {
+        let request = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+        let answers = self.dump(&request, || "list the routes".to_owned())?;
+        Ok(answers.iter().filter_map(table_of).collect())
+    }
+
     fn describe(&self, route: &Route) -> Description {
         Description {
             route: *route,
@@ -256,16 +295,60 @@ fn parse_route(message: RouteNetlinkMessage) -> Option<Route> {
             RouteAttribute::Oif(index) => route.device = Some(index),
             RouteAttribute::Priority(metric) => route.metric = Some(metric),
             RouteAttribute::Table(table) => route.table = table,
-            RouteAttribute::Metrics(metrics) => {
-                route.mtu = metrics.iter().find_map(|metric| match metric {
-                    RouteMetric::Mtu(mtu) => Some(*mtu),
-                    _ => None,
-                });
-            }
+            RouteAttribute::Metrics(metrics) => route.mtu = mtu_of(&metrics),
             _ => {}
         }
     }
     Some(route)
+}
+
+fn table_of(message: &RouteNetlinkMessage) -> Option<u32> {
+    let RouteNetlinkMessage::NewRoute(message) = message else {
+        return None;
+    };
+    let attributes = message.attributes.iter();
+    let mut table = attributes.filter_map(|attribute| match attribute {
+        RouteAttribute::Table(table) => Some(*table),
+        _ => None,
+    });
+    Some(
+        table
+            .next_back()
+            .unwrap_or_else(|| message.header.table.into()),
+    )
+}
+
+fn parse_path(message: &RouteNetlinkMessage) -> Option<Path> {
+    let RouteNetlinkMessage::NewRoute(message) = message else {
+        return None;
+    };
+    let mut path = Path {
+        device: 0,
+        mtu: None,
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(index) => path.device = *index,
+            RouteAttribute::Metrics(metrics) => path.mtu = mtu_of(metrics),
+            _ => {}
+        }
+    }
+    (path.device != 0).then_some(path)
+}
+
+fn mtu_of(metrics: &[RouteMetric]) -> Option<u32> {
+    metrics.iter().find_map(|metric| match metric {
+        RouteMetric::Mtu(mtu) => Some(*mtu),
+        _ => None,
+    })
+}
+
+/// What the kernel says where there is no route, or one that refuses.
+fn is_unreachable(error: &crate::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL)
+    )
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

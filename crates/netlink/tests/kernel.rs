@@ -341,6 +341,43 @@ fn rules_of_both_families_come_and_go() {
 }
 
 #[test]
+fn the_way_of_a_packet_has_a_device_and_perhaps_an_mtu() {
+    in_fresh_namespace(|netlink| {
+        let (a, _) = pair(netlink);
+        netlink.add_bare_address(a, prefix("10.0.0.1/24")).unwrap();
+        let narrow = Route::to(prefix("192.0.2.0/24"))
+            .via(address("10.0.0.2"))
+            .on(a)
+            .mtu(1300);
+        netlink.add_route(&narrow).unwrap();
+        let mut path = |to: &str| netlink.path_to(address(to)).unwrap();
+        let near = path("10.0.0.9").unwrap();
+        assert_eq!((near.device, near.mtu), (a, None));
+        assert_eq!(path("192.0.2.1").unwrap().mtu, Some(1300));
+        assert_eq!(path("198.51.100.1"), None);
+        assert_eq!(path("2001:db8::1"), None);
+    });
+}
+
+#[test]
+fn a_bare_address_has_no_broadcast_and_a_table_with_a_route_is_used() {
+    in_fresh_namespace(|netlink| {
+        let (a, _) = pair(netlink);
+        assert!(!netlink.used_tables().unwrap().contains(&51820));
+        netlink.add_bare_address(a, prefix("10.0.0.1/24")).unwrap();
+        let again = netlink.add_bare_address(a, prefix("10.0.0.1/24"));
+        assert!(again.unwrap_err().is_already_there());
+        let found = netlink.addresses(a).unwrap();
+        let found = found.iter().find(|found| found.prefix.is_ipv4()).unwrap();
+        assert_eq!((found.prefix, found.peer), (prefix("10.0.0.1/24"), None));
+        let route = Route::to(prefix("10.9.0.0/16")).on(a).table(51820);
+        netlink.add_route(&route).unwrap();
+        let used = netlink.used_tables().unwrap();
+        assert!(used.contains(&51820) && used.contains(&254), "{used:?}");
+    });
+}
+
+#[test]
 fn an_error_carries_the_kernels_own_sentence() {
     in_fresh_namespace(|netlink| {
         let (a, _) = pair(netlink);

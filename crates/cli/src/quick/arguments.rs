@@ -1,8 +1,11 @@
 //! The command lines of `wg-quick` and of `hushwire up` and its like.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
+
+use hushwire_quick::Backend;
 
 /// Whose rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +50,30 @@ pub(super) struct Arguments {
     pub(super) verb: Verb,
     /// The file, or the name of the interface.
     pub(super) word: OsString,
+    /// Whether to show only what would be done.
+    pub(super) dry_run: bool,
+    pub(super) backend: Backend,
 }
+
+/// Says who runs devices where no option does.
+const BACKEND: &str = "HUSHWIRE_BACKEND";
 
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
+    MissingValue(&'static str),
+    UnknownBackend(String),
     UnknownOption(OsString),
 }
 
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MissingValue(option) => write!(f, "{option} needs a value")?,
+            Self::UnknownBackend(word) => write!(
+                f,
+                "there is no backend `{word}`: it is auto, kernel or userspace"
+            )?,
             Self::UnknownOption(word) => {
                 write!(f, "there is no option `{}`", word.to_string_lossy())?;
             }
@@ -81,6 +97,8 @@ impl Request {
             [verb, word] => Some(Self::Run(Arguments {
                 verb: Verb::parse(verb)?,
                 word: word.clone(),
+                dry_run: false,
+                backend: Backend::Auto,
             })),
             _ => None,
         }
@@ -90,12 +108,27 @@ impl Request {
         let (verb, rest) = words.split_first().ok_or(None)?;
         let verb = Verb::parse(verb).ok_or(None)?;
         let mut file = None;
+        let mut dry_run = false;
+        let mut backend = match env::var(BACKEND) {
+            Ok(name) => parse_backend(&name)?,
+            Err(_) => Backend::Auto,
+        };
         let mut options = true;
-        for word in rest {
+        let mut rest = rest.iter();
+        while let Some(word) = rest.next() {
             let text = word.to_str().unwrap_or_default();
             match text {
                 "-h" | "--help" if options => return Ok(Self::Help),
                 "--" if options => options = false,
+                "-n" | "--dry-run" if options => dry_run = true,
+                "--backend" if options => {
+                    let name = rest.next().and_then(|next| next.to_str());
+                    let name = name.ok_or(Some(ArgumentError::MissingValue("--backend")))?;
+                    backend = parse_backend(name)?;
+                }
+                _ if options && text.starts_with("--backend=") => {
+                    backend = parse_backend(text.trim_start_matches("--backend="))?;
+                }
                 _ if options && text.starts_with('-') => {
                     return Err(Some(ArgumentError::UnknownOption(word.clone())));
                 }
@@ -104,8 +137,22 @@ impl Request {
             }
         }
         let word = file.ok_or(None)?;
-        Ok(Self::Run(Arguments { verb, word }))
+        Ok(Self::Run(Arguments {
+            verb,
+            word,
+            dry_run,
+            backend,
+        }))
     }
+}
+
+fn parse_backend(name: &str) -> Result<Backend, Option<ArgumentError>> {
+    Ok(match name {
+        "auto" => Backend::Auto,
+        "kernel" => Backend::Kernel,
+        "userspace" => Backend::Userspace,
+        _ => return Err(Some(ArgumentError::UnknownBackend(name.to_owned()))),
+    })
 }
 
 fn is_help(word: &OsStr) -> bool {
@@ -119,9 +166,15 @@ pub(super) fn print_usage(manner: Manner, name: &OsStr) {
         Manner::DropIn => {
             format!("Usage: {name} [ up | down | save | strip ] [ CONFIG_FILE | INTERFACE ]\n")
         }
-        Manner::Own => format!("Usage: {name} up|down|save|strip CONFIG_FILE|INTERFACE\n"),
+        Manner::Own => {
+            format!("Usage: {name} up|down|save|strip [OPTION]... CONFIG_FILE|INTERFACE\n")
+        }
     };
-    let _ = write!(io::stderr(), "{line}{BODY}");
+    let options = match manner {
+        Manner::DropIn => "",
+        Manner::Own => OPTIONS,
+    };
+    let _ = write!(io::stderr(), "{line}{BODY}{options}");
 }
 
 const BODY: &str = "
@@ -142,6 +195,14 @@ settings in [Interface] too:
   SaveConfig                        true: save on the way down
 ";
 
+const OPTIONS: &str = "
+Options:
+
+  -n, --dry-run        show what would be done, and do nothing
+      --backend=WHO    who runs the device: kernel, userspace, or auto (the kernel
+                       if it can); HUSHWIRE_BACKEND in the environment says the same
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +215,8 @@ mod tests {
         Request::Run(Arguments {
             verb: Verb::Up,
             word: word.into(),
+            dry_run: false,
+            backend: Backend::Auto,
         })
     }
 

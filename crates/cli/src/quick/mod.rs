@@ -1,7 +1,9 @@
 //! `hushwire up`, `down`, `save` and `strip`, and the same under the name `wg-quick`.
 
 mod arguments;
+mod context;
 mod root;
+mod run;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -15,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::hardening::keep_memory_private;
 use arguments::{Arguments, Manner, Request, Verb};
+use run::Job;
 
 /// The program `wg-quick`.
 pub(crate) fn wg_quick(name: &OsStr, words: &[OsString]) -> ExitCode {
@@ -86,11 +89,16 @@ fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, Exi
         .map_err(|error| program.die(&format_args!("`{}': {error}", located.path.display())))?;
     let text = Zeroizing::new(text);
     let file = QuickFile::parse(&text).map_err(|error| program.die(&error))?;
-    match arguments.verb {
-        Verb::Strip => Ok(strip(&file)),
-        Verb::Up | Verb::Down | Verb::Save => Err(program
-            .die(&"not part of this version; bring a configuration up with `hushwire run CONF`")),
+    if arguments.verb == Verb::Strip {
+        return Ok(strip(&file));
     }
+    let job = Job {
+        program,
+        arguments,
+        located,
+        file,
+    };
+    Ok(job.run())
 }
 
 /// Prints what is for wg(8), and a newline. An error while writing is ignored, as by bash.

@@ -1,0 +1,96 @@
+//! Carrying a verb out.
+
+use std::io;
+use std::process::ExitCode;
+
+use hushwire_quick::{
+    DryRun, Environment, Failure, Interrupt, Live, Located, Options, QuickFile, System, Transaction,
+};
+
+use super::arguments::{Arguments, Manner, Verb};
+use super::{Program, context};
+
+/// A file, and what is to be done with it.
+pub(super) struct Job<'a> {
+    pub(super) program: &'a Program<'a>,
+    pub(super) arguments: &'a Arguments,
+    pub(super) located: Located,
+    pub(super) file: QuickFile,
+}
+
+impl Job<'_> {
+    /// Does it, and gives the exit status. What went wrong has been told.
+    pub(super) fn run(&self) -> ExitCode {
+        match self.prepare() {
+            Ok(code) => code,
+            Err(failure) => self.program.die(&failure),
+        }
+    }
+
+    fn prepare(&self) -> Result<ExitCode, Failure> {
+        let mut interrupt = Interrupt::catch().map_err(|error| Failure::new(error.to_string()))?;
+        if self.program.manner == Manner::Own && self.arguments.verb == Verb::Up {
+            interrupt = interrupt.with_parent();
+        }
+        let environment = context::environment(self.program.started_as, &self.located.path);
+        let live = Live::new(&self.located.interface, environment.clone(), &interrupt)?;
+        let done = if self.arguments.dry_run {
+            self.with(&mut DryRun::new(live), &environment, &interrupt)
+        } else {
+            let mut live = live;
+            self.with(&mut live, &environment, &interrupt)
+        };
+        Ok(match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => ExitCode::from(failure.status),
+        })
+    }
+
+    fn with(
+        &self,
+        system: &mut dyn System,
+        environment: &Environment,
+        interrupt: &Interrupt,
+    ) -> Result<(), Failure> {
+        let interface = &self.located.interface;
+        let refuse = |why: String| {
+            let _ = self.program.die(&why);
+            Err(Failure::silent(1))
+        };
+        match self.arguments.verb {
+            Verb::Up if system.link()?.is_some() => {
+                return refuse(format!("`{interface}' already exists"));
+            }
+            Verb::Down | Verb::Save if !system.is_wireguard()? => {
+                return refuse(format!("`{interface}' is not a WireGuard interface"));
+            }
+            _ => {}
+        }
+        let mut stdout;
+        let mut stderr;
+        let output: &mut dyn io::Write = if self.arguments.dry_run {
+            stdout = io::stdout();
+            &mut stdout
+        } else {
+            stderr = io::stderr();
+            &mut stderr
+        };
+        let mut transaction = Transaction::new(interface, system, output).with_interrupt(interrupt);
+        if self.program.manner == Manner::DropIn {
+            transaction = transaction.as_drop_in();
+        }
+        let path = &self.located.path;
+        match self.arguments.verb {
+            Verb::Up => {
+                let options = Options {
+                    backend: self.arguments.backend,
+                    daemon: context::daemon(&environment.path),
+                };
+                hushwire_quick::up(&self.file, &options, &mut transaction)
+            }
+            Verb::Down => hushwire_quick::down(&self.file, path, &mut transaction),
+            Verb::Save => hushwire_quick::save(&self.file, path, &mut transaction),
+            Verb::Strip => Ok(()),
+        }
+    }
+}

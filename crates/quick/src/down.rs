@@ -1,0 +1,169 @@
+//! Taking an interface down.
+
+use std::path::Path;
+
+use hushwire_netlink::{IpFamily, MAIN_TABLE, Rule};
+
+use crate::Failure;
+use crate::file::QuickFile;
+use crate::operation::Operation;
+use crate::plan::{self, Routing};
+use crate::save;
+use crate::transaction::Transaction;
+
+/// Takes an interface down that [`crate::up`] or wg-quick(8) has brought up from this file. It
+/// must be there.
+///
+/// # Errors
+/// What failed. It has been told. After a failed `PreDown` the interface is still up; a failed
+/// `PostDown` changes nothing.
+pub fn down(
+    file: &QuickFile,
+    path: &Path,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let done = take_down(file, path, transaction);
+    if let Err(failure) = &done {
+        transaction.explain(failure);
+    }
+    done
+}
+
+fn take_down(
+    file: &QuickFile,
+    path: &Path,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let interface = transaction.interface();
+    transaction.run_all(plan::hooks(&file.hooks.pre_down, interface))?;
+    if file.save_config {
+        let operation = save::operation(file, path, transaction.system)?;
+        transaction.run(&operation)?;
+    }
+    let dns = plan::dns(file, transaction.system);
+    delete(file, transaction)?;
+    if let Some(dns) = dns {
+        transaction.attempt(&Operation::UnsetDns(dns));
+    }
+    transaction.remove_firewall();
+    transaction.run_all(plan::hooks(&file.hooks.post_down, interface))
+}
+
+/// Deletes the rules and the interface.
+fn delete(file: &QuickFile, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+    if Routing::of(file) == Routing::Auto {
+        match transaction.system.device() {
+            Ok(device) if device.fwmark != 0 && plan::has_default(&device) => {
+                for family in [IpFamily::V4, IpFamily::V6] {
+                    delete_rules(family, device.fwmark, transaction)?;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => transaction.say(&format!("Unable to access interface: {error}")),
+        }
+    }
+    transaction.run(&Operation::DeleteLink)
+}
+
+/// Deletes the rules of a table, and with each the rule of the main table that was made with it.
+pub(crate) fn delete_rules(
+    family: IpFamily,
+    table: u32,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let rules = transaction.system.rules(family)?;
+    for rule in own_rules(&rules, table) {
+        transaction.run(&Operation::DeleteRule(rule))?;
+    }
+    Ok(())
+}
+
+/// The rules that ask a table, and those of the main table that belong to them. Other tunnels have
+/// rules like the latter, and keep them: ours is the one right before its companion, or else one
+/// that no other tunnel can have made.
+fn own_rules(rules: &[Rule], table: u32) -> Vec<Rule> {
+    let (own, others): (Vec<Rule>, Vec<Rule>) =
+        rules.iter().copied().partition(|rule| rule.table == table);
+    let suppressing: Vec<Rule> = others.iter().copied().filter(is_suppressing).collect();
+    let tunnels = others.iter().filter(|rule| is_tunnel(rule)).count();
+    let mut surplus = suppressing.len().saturating_sub(tunnels);
+    let mut deleted = own.clone();
+    for companion in own.iter().filter(|rule| is_tunnel(rule)) {
+        let before = companion
+            .priority
+            .and_then(|priority| priority.checked_sub(1));
+        let left = |rule: &&Rule| !deleted.contains(rule);
+        let exact = suppressing
+            .iter()
+            .filter(left)
+            .find(|rule| rule.priority == before);
+        let other = || suppressing.iter().rfind(left);
+        let found = match exact {
+            Some(rule) => Some(*rule),
+            None if surplus > 0 => other().copied(),
+            None => None,
+        };
+        surplus = surplus.saturating_sub(usize::from(found.is_some()));
+        deleted.extend(found);
+    }
+    deleted
+}
+
+/// Whether this is the rule of a default-route tunnel: the mark has the number of the table.
+fn is_tunnel(rule: &Rule) -> bool {
+    rule.inverted && rule.mark == Some(rule.table)
+}
+
+fn is_suppressing(rule: &Rule) -> bool {
+    *rule
+        == Rule {
+            priority: rule.priority,
+            ..Rule::ask(rule.family, MAIN_TABLE).suppress_prefix_length(0)
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tunnel(table: u32, priority: u32) -> [Rule; 2] {
+        let [ask, main] = plan::default_rules(IpFamily::V4, table);
+        [main.priority(priority - 1), ask.priority(priority)]
+    }
+
+    fn deleted(rules: &[Rule], table: u32) -> Vec<u32> {
+        let own = own_rules(rules, table);
+        own.iter().filter_map(|rule| rule.priority).collect()
+    }
+
+    #[test]
+    fn another_tunnel_keeps_its_rules() {
+        let main = Rule::ask(IpFamily::V4, MAIN_TABLE).priority(32766);
+        let mut rules = [tunnel(51821, 32763), tunnel(51820, 32765)].concat();
+        rules.push(main);
+        assert_eq!(deleted(&rules, 51820), [32765, 32764]);
+        assert_eq!(deleted(&rules, 51821), [32763, 32762]);
+        assert_eq!(deleted(&rules, 5), []);
+    }
+
+    #[test]
+    fn a_rule_that_no_tunnel_needs_goes() {
+        let [main, ask] = tunnel(51820, 32765);
+        let rules = [main.priority(100), ask];
+        assert_eq!(deleted(&rules, 51820), [32765, 100]);
+    }
+
+    #[test]
+    fn without_its_companion_a_rule_goes_alone() {
+        let [_, ask] = tunnel(51820, 32765);
+        let rules = [tunnel(51821, 32763).as_slice(), &[ask]].concat();
+        assert_eq!(deleted(&rules, 51820), [32765]);
+    }
+
+    #[test]
+    fn rules_of_the_user_for_the_table_go_with_it() {
+        let own = Rule::ask(IpFamily::V4, 51820).mark(7).priority(9);
+        let rules = [&[own][..], &tunnel(51820, 32765)].concat();
+        assert_eq!(deleted(&rules, 51820), [9, 32765, 32764]);
+    }
+}

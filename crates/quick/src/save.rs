@@ -1,0 +1,99 @@
+//! Writing the state of an interface into its file.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use hushwire_config::raw;
+use hushwire_config::show::View;
+use hushwire_control::InterfaceNames;
+use zeroize::Zeroizing;
+
+use crate::Failure;
+use crate::file::QuickFile;
+use crate::operation::{Operation, SavedFile};
+use crate::system::System;
+
+const SECTION: &[u8] = b"[Interface]\n";
+/// Room for a device, so that no copies of keys stay behind where the text grew.
+const ROOM: usize = 1 << 20;
+
+/// The file that describes the interface as it is. Of the old file it keeps what is no state:
+/// commands and settings, but no comments.
+///
+/// # Errors
+/// When the interface cannot be read.
+pub(crate) fn operation(
+    file: &QuickFile,
+    path: &Path,
+    system: &mut dyn System,
+) -> Result<Operation, Failure> {
+    let device = system
+        .device()
+        .map_err(|error| Failure::new(format!("Unable to access interface: {error}")))?;
+    let names = InterfaceNames::open();
+    let view = View {
+        name: b"",
+        device: &device,
+        public_key: None,
+        names: &|index| names.name(index),
+    };
+    let mut shown = Zeroizing::new(Vec::with_capacity(ROOM));
+    view.conf(&mut *shown)
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let settings = settings(file, system)?;
+    let rest = shown.strip_prefix(SECTION).unwrap_or(&shown);
+    let end = rest.iter().rposition(|&byte| byte != b'\n');
+    let rest = &rest[..end.map_or(0, |last| last + 1)];
+
+    let mut text = Zeroizing::new(Vec::with_capacity(ROOM));
+    text.extend_from_slice(SECTION);
+    text.extend_from_slice(&raw::encode(&settings));
+    text.extend_from_slice(rest);
+    while text.ends_with(b"\n") {
+        text.pop();
+    }
+    text.push(b'\n');
+    Ok(Operation::Save(SavedFile {
+        path: path.to_owned(),
+        text: Rc::new(text),
+    }))
+}
+
+/// The lines that are wg-quick(8)'s.
+fn settings(file: &QuickFile, system: &mut dyn System) -> Result<String, Failure> {
+    let mut lines = String::new();
+    let mut line = |key: &str, value: &str| lines.push_str(&format!("{key} = {value}\n"));
+    for address in system.addresses()? {
+        line("Address", &shown_address(&address.prefix));
+    }
+    for server in system.known_servers() {
+        line("DNS", &server);
+    }
+    if file.mtu.is_some()
+        && let Some(link) = system.link()?
+    {
+        line("MTU", &link.mtu.to_string());
+    }
+    if let Some(table) = &file.table {
+        line("Table", table);
+    }
+    if file.save_config {
+        line("SaveConfig", "true");
+    }
+    let hooks = &file.hooks;
+    for (key, commands) in [
+        ("PreUp", &hooks.pre_up),
+        ("PostUp", &hooks.post_up),
+        ("PreDown", &hooks.pre_down),
+        ("PostDown", &hooks.post_down),
+    ] {
+        for command in commands {
+            line(key, command);
+        }
+    }
+    Ok(lines)
+}
+
+fn shown_address(prefix: &hushwire_netlink::Prefix) -> String {
+    format!("{}/{}", prefix.address(), prefix.length())
+}

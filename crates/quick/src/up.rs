@@ -1,0 +1,194 @@
+//! Bringing an interface up.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use hushwire_netlink::IpFamily;
+
+use crate::Failure;
+use crate::file::QuickFile;
+use crate::firewall::{Guarded, Tool};
+use crate::operation::{Daemon, Operation, Passthrough};
+use crate::plan::{self, Routing};
+use crate::transaction::Transaction;
+use crate::words::family_of;
+
+/// Who is to run a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// The kernel if it can, else a daemon.
+    #[default]
+    Auto,
+    /// The kernel.
+    Kernel,
+    /// A daemon.
+    Userspace,
+}
+
+/// How to bring an interface up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who runs the device.
+    pub backend: Backend,
+    /// The daemon, if there is one.
+    pub daemon: Option<Daemon>,
+}
+
+/// Brings an interface up as the file says. A failure, or a signal, undoes all that was done.
+///
+/// # Errors
+/// What failed. It has been told.
+pub fn up(
+    file: &QuickFile,
+    options: &Options,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let done = bring_up(file, options, transaction);
+    if let Err(failure) = &done {
+        transaction.explain(failure);
+        transaction.roll_back_link();
+    }
+    done
+}
+
+fn bring_up(
+    file: &QuickFile,
+    options: &Options,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let interface = transaction.interface();
+    create(options, transaction)?;
+    transaction.run_all(plan::hooks(&file.hooks.pre_up, interface))?;
+    let text = Passthrough(Rc::new(file.passthrough.clone()));
+    transaction.run(&Operation::Configure(text))?;
+    for address in &file.addresses {
+        transaction.run(&Operation::AddAddress(address.clone()))?;
+    }
+    set_mtu_up(file, transaction)?;
+    if let Some(dns) = plan::dns(file, transaction.system) {
+        transaction.run(&Operation::SetDns(dns))?;
+    }
+    add_routes(Routing::of(file), transaction)?;
+    transaction.run_all(plan::hooks(&file.hooks.post_up, interface))
+}
+
+fn create(options: &Options, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+    let daemon = || {
+        options.daemon.clone().ok_or_else(|| {
+            Failure::new("there is no daemon to run the interface; install hushwired")
+        })
+    };
+    if options.backend == Backend::Userspace {
+        return transaction.run(&Operation::StartDaemon(daemon()?));
+    }
+    let Err(failure) = transaction.run(&Operation::CreateLink) else {
+        return Ok(());
+    };
+    let can_fall_back = options.backend == Backend::Auto && transaction.system.lacks_module();
+    let Some(daemon) = options.daemon.clone().filter(|_| can_fall_back) else {
+        return Err(failure);
+    };
+    transaction.explain(&failure);
+    transaction
+        .say("[!] Missing WireGuard kernel module. Falling back to slow userspace implementation.");
+    transaction.run(&Operation::StartDaemon(daemon))
+}
+
+fn set_mtu_up(file: &QuickFile, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+    let mtu = match &file.mtu {
+        Some(mtu) => mtu.clone(),
+        None => {
+            let device = transaction.system.device().unwrap_or_default();
+            plan::mtu(&device, transaction.system).to_string()
+        }
+    };
+    transaction.run(&Operation::SetMtuUp(mtu))
+}
+
+fn add_routes(routing: Routing<'_>, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+    if routing == Routing::Off {
+        return Ok(());
+    }
+    let device = transaction
+        .system
+        .device()
+        .map_err(|error| Failure::new(format!("Unable to access interface: {error}")))?;
+    for prefix in plan::allowed_ips(&device) {
+        match routing {
+            Routing::Off => {}
+            Routing::Table(table) => {
+                let route = plan::route(&prefix, Some(table.to_owned()));
+                transaction.run(&Operation::AddRoute(route))?;
+            }
+            Routing::Auto if prefix.cidr() == 0 => {
+                add_default(family_of(&prefix.to_string()), transaction)?;
+            }
+            Routing::Auto => {
+                if !plan::is_covered(&prefix, transaction.system)? {
+                    let route = plan::route(&prefix, None);
+                    transaction.run(&Operation::AddRoute(route))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends everything of a family through the interface, but for its own packets.
+pub(crate) fn add_default(
+    family: IpFamily,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let device = transaction.system.device();
+    let table = match device.map_or(0, |device| device.fwmark) {
+        0 => {
+            let table = plan::free_table(transaction.system)?;
+            transaction.run(&Operation::SetMark(table))?;
+            table
+        }
+        mark => mark,
+    };
+    for rule in plan::default_rules(family, table) {
+        transaction.run(&Operation::AddRule(rule))?;
+    }
+    let all = match family {
+        IpFamily::V4 => "0.0.0.0/0",
+        IpFamily::V6 => "::/0",
+    };
+    let route = crate::operation::InterfaceRoute {
+        family,
+        destination: all.to_owned(),
+        table: Some(table.to_string()),
+    };
+    transaction.run(&Operation::AddRoute(route))?;
+    if family == IpFamily::V4 && !transaction.system.heeds_marks() {
+        transaction.run(&Operation::HeedMarks)?;
+    }
+    guard(family, table, transaction)
+}
+
+/// Sets up the firewall for a default route. The interface has its addresses by now.
+fn guard(family: IpFamily, mark: u32, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+    let is_v4 = family == IpFamily::V4;
+    let addresses: Vec<IpAddr> = transaction
+        .system
+        .addresses()?
+        .iter()
+        .filter(|address| address.peer.is_none())
+        .map(|address| address.prefix.address())
+        .filter(|address| address.is_ipv4() == is_v4)
+        .collect();
+    let guarded = Guarded {
+        interface: transaction.interface(),
+        mark,
+        family,
+        addresses: &addresses,
+    };
+    let tool = if transaction.system.has_nft() {
+        Tool::Nft
+    } else {
+        Tool::iptables(family)
+    };
+    let guard = guarded.guard(tool);
+    transaction.run(&Operation::AddFirewall(guard))
+}
