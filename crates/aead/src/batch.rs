@@ -97,10 +97,11 @@ impl Group {
 
     /// Takes the next packets from `next` on. Those that have no room for an authenticator are
     /// passed over.
-    fn take<P: Packets>(&mut self, packets: &P, next: &mut usize) -> bool {
+    fn take<P: Packets>(&mut self, packets: &mut P, next: &mut usize) -> bool {
         self.len = 0;
         while *next < packets.count() && self.len < GROUP {
             if packets.text_len(*next).is_some() {
+                packets.prepare(*next);
                 self.packets[self.len] = *next;
                 self.len += 1;
             }

@@ -1,4 +1,6 @@
-//! The key, and the verbs over a batch.
+//! The key, and the verbs over one message.
+
+mod verbs;
 
 use core::fmt;
 
@@ -6,8 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::aws::AwsKey;
 use crate::backend::{Backend, Engine, Selection};
-use crate::layout::{self, AsPacket, LayoutError, Packet};
-use crate::{KEY_LEN, NONCE_LEN, PLAINTEXT_LEN_MAX, TAG_LEN, batch, in_place};
+use crate::{KEY_LEN, NONCE_LEN, PLAINTEXT_LEN_MAX, TAG_LEN};
 
 /// A ChaCha20-Poly1305 key.
 ///
@@ -20,11 +21,6 @@ pub struct Key {
     /// No other implementation even for what another does faster.
     exact: bool,
 }
-
-/// Batches of fewer packets than this and of less plaintext in total than this many bytes are
-/// faster one by one.
-const SMALL_BATCH: usize = 4;
-const SMALL_TOTAL: usize = 2048;
 
 /// An authenticator did not match; nothing more can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,121 +60,10 @@ impl Key {
         }
     }
 
-    /// The implementation for a batch.
-    fn engine_for<P: AsPacket>(&self, packets: &[P]) -> Engine {
-        if self.exact || packets.len() >= SMALL_BATCH {
-            return self.engine;
-        }
-        let lens = packets.iter().map(|packet| packet.as_packet().len);
-        if lens.sum::<usize>() >= SMALL_TOTAL {
-            self.engine
-        } else {
-            Engine::AwsLc
-        }
-    }
-
     /// The implementation behind this key.
     #[must_use]
     pub const fn backend(&self) -> Backend {
         self.engine.backend()
-    }
-
-    /// Seals each packet in place: `len` bytes of plaintext at `start` become ciphertext, and the
-    /// 16 bytes behind them the authenticator. There is no associated data.
-    ///
-    /// # Errors
-    ///
-    /// When the packets do not lie in the buffer in ascending order, each with its 16 bytes of
-    /// room, without overlap. Nothing has then been sealed, so the buffer must not be sent.
-    pub fn seal_batch<P: AsPacket>(
-        &self,
-        buffer: &mut [u8],
-        packets: &[P],
-    ) -> Result<(), LayoutError> {
-        layout::check(packets, buffer.len(), TAG_LEN)?;
-        let engine = self.engine_for(packets);
-        let mut plain = in_place::Plain { buffer, packets };
-        match engine {
-            #[cfg(target_arch = "x86_64")]
-            Engine::Avx512(kernel) => batch::seal(kernel, &self.words, &mut plain),
-            #[cfg(target_arch = "x86_64")]
-            Engine::Avx2(kernel) => batch::seal(kernel, &self.words, &mut plain),
-            Engine::AwsLc => return self.seal_one_by_one(buffer, packets),
-        }
-        Ok(())
-    }
-
-    fn seal_one_by_one<P: AsPacket>(
-        &self,
-        buffer: &mut [u8],
-        packets: &[P],
-    ) -> Result<(), LayoutError> {
-        for (index, packet) in packets.iter().enumerate() {
-            let packet = packet.as_packet();
-            let sealed = Packet {
-                len: packet.len + TAG_LEN,
-                ..packet
-            };
-            let sealed = &mut buffer[layout::range(sealed)];
-            self.seal_packet(packet.counter, sealed)
-                .map_err(|TooLong| LayoutError::TooLong { packet: index })?;
-        }
-        Ok(())
-    }
-
-    /// Opens each packet in place: `len` bytes of ciphertext and authenticator at `start` become
-    /// `len - 16` bytes of plaintext, if they authenticate. There is no associated data.
-    ///
-    /// `verdicts[i]` says whether packet `i` did. The bytes of one that did not, or that is shorter
-    /// than an authenticator, are zeroed: no plaintext that nobody vouches for is left to be read
-    /// by mistake. The other packets of the batch are opened all the same.
-    ///
-    /// # Errors
-    ///
-    /// When the packets do not lie in the buffer in ascending order without overlap, or when there
-    /// are not as many verdicts as packets. All verdicts are then `false` and the buffer is as it
-    /// was.
-    pub fn open_batch<P: AsPacket>(
-        &self,
-        buffer: &mut [u8],
-        packets: &[P],
-        verdicts: &mut [bool],
-    ) -> Result<(), LayoutError> {
-        verdicts.fill(false);
-        if verdicts.len() != packets.len() {
-            return Err(LayoutError::Verdicts {
-                packets: packets.len(),
-                verdicts: verdicts.len(),
-            });
-        }
-        layout::check(packets, buffer.len(), 0)?;
-        let engine = self.engine_for(packets);
-        let mut sealed = in_place::Sealed {
-            buffer,
-            packets,
-            verdicts,
-        };
-        match engine {
-            #[cfg(target_arch = "x86_64")]
-            Engine::Avx512(kernel) => batch::open(kernel, &self.words, &mut sealed),
-            #[cfg(target_arch = "x86_64")]
-            Engine::Avx2(kernel) => batch::open(kernel, &self.words, &mut sealed),
-            Engine::AwsLc => self.open_one_by_one(buffer, packets, verdicts),
-        }
-        Ok(())
-    }
-
-    fn open_one_by_one<P: AsPacket>(
-        &self,
-        buffer: &mut [u8],
-        packets: &[P],
-        verdicts: &mut [bool],
-    ) {
-        for (packet, verdict) in packets.iter().zip(verdicts) {
-            let packet = packet.as_packet();
-            let sealed = &mut buffer[layout::range(packet)];
-            *verdict = self.open_packet(packet.counter, sealed).is_ok();
-        }
     }
 
     /// Seals one message with associated data in place and hands out its authenticator.
@@ -217,25 +102,6 @@ impl Key {
                 in_out.fill(0);
                 Unauthenticated
             })
-    }
-
-    /// `packet` is plaintext and the room for the authenticator.
-    fn seal_packet(&self, counter: u64, packet: &mut [u8]) -> Result<(), TooLong> {
-        let (plaintext, tag) = packet.split_last_chunk_mut().ok_or(TooLong)?;
-        self.aws
-            .seal(nonce(counter), &[], plaintext, tag)
-            .map_err(|_| TooLong)
-    }
-
-    fn open_packet(&self, counter: u64, packet: &mut [u8]) -> Result<(), Unauthenticated> {
-        let opened = match packet.split_last_chunk_mut() {
-            Some((ciphertext, tag)) => self.open_detached(counter, &[], ciphertext, tag),
-            None => Err(Unauthenticated),
-        };
-        if opened.is_err() {
-            packet.fill(0);
-        }
-        opened
     }
 }
 

@@ -102,29 +102,54 @@ pub(crate) fn check<P: AsPacket>(
     buffer_len: usize,
     room: usize,
 ) -> Result<(), LayoutError> {
-    let mut free_from = 0;
-    for (index, packet) in packets.iter().enumerate() {
-        let packet = packet.as_packet();
-        let end = end(packet, room).filter(|&end| end <= buffer_len);
-        let end = end.ok_or(LayoutError::OutOfBounds { packet: index })?;
-        if packet.start < free_from {
-            return Err(LayoutError::Overlap { packet: index });
-        }
-        if too_long(end - packet.start) {
-            return Err(LayoutError::TooLong { packet: index });
-        }
-        free_from = end;
+    let mut check = Check::new(buffer_len, room);
+    for packet in packets {
+        let Packet { start, len, .. } = packet.as_packet();
+        check.add(start, Some(len))?;
     }
     Ok(())
+}
+
+/// The check of one packet after the other.
+pub(crate) struct Check {
+    buffer_len: usize,
+    room: usize,
+    free_from: usize,
+    packet: usize,
+}
+
+impl Check {
+    pub(crate) const fn new(buffer_len: usize, room: usize) -> Self {
+        Self {
+            buffer_len,
+            room,
+            free_from: 0,
+            packet: 0,
+        }
+    }
+
+    /// `None` for a length that no buffer has.
+    #[inline]
+    pub(crate) fn add(&mut self, start: usize, len: Option<usize>) -> Result<(), LayoutError> {
+        let packet = self.packet;
+        let end = len.and_then(|len| start.checked_add(len)?.checked_add(self.room));
+        let end = end.filter(|&end| end <= self.buffer_len);
+        let end = end.ok_or(LayoutError::OutOfBounds { packet })?;
+        if start < self.free_from {
+            return Err(LayoutError::Overlap { packet });
+        }
+        if too_long(end - start) {
+            return Err(LayoutError::TooLong { packet });
+        }
+        self.free_from = end;
+        self.packet += 1;
+        Ok(())
+    }
 }
 
 /// The bytes of a checked packet.
 pub(crate) const fn range(packet: Packet) -> Range<usize> {
     packet.start..packet.start + packet.len
-}
-
-fn end(packet: Packet, room: usize) -> Option<usize> {
-    packet.start.checked_add(packet.len)?.checked_add(room)
 }
 
 /// Whether ciphertext and authenticator of this length hold too long a plaintext.

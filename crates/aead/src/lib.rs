@@ -5,6 +5,10 @@
 //! packet lies and which counter it has. A batch of one is fine. The list may also be of the
 //! caller's own type, if that is [`AsPacket`]; nothing is copied or allocated for a batch.
 //!
+//! Packets can also be sealed and opened on their way from one buffer into another, which spares a
+//! copy: [`Key::seal_composed`] puts each plaintext together from headers that stand in their
+//! place, a body from elsewhere and zero padding, and [`Key::open_relocated`] is its counterpart.
+//!
 //! The nonce is WireGuard's and that of the Noise protocol: four zero bytes, then the counter as
 //! eight little-endian bytes (the paper, section 5.4.6). A counter must never be sealed twice under
 //! one key; that is the caller's duty.
@@ -35,7 +39,9 @@
 mod aws;
 mod backend;
 mod batch;
+mod between;
 mod chacha20;
+mod compose;
 mod in_place;
 mod kernel;
 mod key;
@@ -47,6 +53,7 @@ mod poly1305;
 mod known_answers;
 
 pub use backend::{BACKEND_VARIABLE, Backend, Selection};
+pub use compose::{AsRelocated, Compose, Composed, Relocated, Slots};
 pub use key::{Key, TooLong, Unauthenticated};
 pub use layout::{AsPacket, LayoutError, Packet};
 

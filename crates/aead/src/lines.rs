@@ -38,6 +38,8 @@ pub(crate) trait Packets {
     fn span(&mut self, packet: usize, offset: usize, count: usize) -> Span<'_>;
     /// The ciphertext: what was made of the text, or the text that is to be opened.
     fn ciphertext(&self, packet: usize) -> &[u8];
+    /// Called once for each packet before its text is asked for.
+    fn prepare(&mut self, _packet: usize) {}
 }
 
 /// Packets to be sealed.

@@ -1,9 +1,9 @@
 //! Every implementation against aws-lc-rs: lengths from nothing to 65,535 bytes, equal and mixed,
 //! batches of 1 to 128 packets, wherever they lie in the buffer, and with damage on the way.
 
-use std::io::Write;
-use std::sync::Once;
+mod common;
 
+use common::fill;
 use hushwire_aead::{Backend, Key, Packet, TAG_LEN};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,26 +11,9 @@ use proptest::prelude::*;
 /// Most bytes of plaintext in one batch, so that the tests stay quick.
 const TOTAL_MAX: usize = 400_000;
 
-/// The implementations to be compared. One that this processor cannot run is named on the terminal:
-/// nothing here says anything about it.
-fn others() -> Vec<Backend> {
-    static NAMED: Once = Once::new();
-    let (can, cannot): (Vec<_>, Vec<_>) = Backend::ALL
-        .into_iter()
-        .filter(|&backend| backend != Backend::AwsLc)
-        .partition(|backend| backend.is_supported());
-    NAMED.call_once(|| {
-        for backend in cannot {
-            // The test harness captures the macros, but not the stream itself.
-            let mut stderr = std::io::stderr();
-            writeln!(
-                stderr,
-                "NOT COVERED: {backend}: this processor cannot run it"
-            )
-            .unwrap();
-        }
-    });
-    can
+/// The implementations to be compared.
+fn others() -> impl Iterator<Item = Backend> {
+    common::backends().filter(|&backend| backend != Backend::AwsLc)
 }
 
 #[derive(Clone, Debug)]
@@ -81,18 +64,6 @@ impl Batch {
             ..*packet
         };
         self.plain.iter().map(sealed).collect()
-    }
-}
-
-/// Bytes without pattern (xorshift64*).
-fn fill(seed: u64, bytes: &mut [u8]) {
-    let mut state = seed | 1;
-    for chunk in bytes.chunks_mut(8) {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        let word = state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes();
-        chunk.copy_from_slice(&word[..chunk.len()]);
     }
 }
 
