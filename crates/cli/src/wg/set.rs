@@ -42,13 +42,13 @@ pub(super) fn main(context: &mut Context<'_>, operands: &[OsString]) -> bool {
             None => false,
         },
         Err(error) => {
-            say(context, &error);
+            say(context, &error, &words);
             false
         }
     }
 }
 
-fn say(context: &mut Context<'_>, error: &CommandError<OutsideError>) {
+fn say(context: &mut Context<'_>, error: &CommandError<OutsideError>, words: &[&str]) {
     match &error.reason {
         // The byte as it is, whatever it is.
         Reason::KeyFile(KeyFileError::Trailing(byte))
@@ -60,11 +60,21 @@ fn say(context: &mut Context<'_>, error: &CommandError<OutsideError>) {
         }
         _ => context.output.error(&error.standard_message()),
     }
-    if let (Spelling::Own, Some(hint)) = (context.spelling, error.hint()) {
-        context.output.hint(&format!(
-            "{hint} (word {} after the interface)",
-            error.word + 1
-        ));
+    if context.spelling == Spelling::Standard {
+        return;
+    }
+    let word = words.get(error.word).copied().unwrap_or_default();
+    let file = match &error.reason {
+        Reason::Outside(OutsideError::Open(_) | OutsideError::KeyFile(_)) | Reason::KeyFile(_) => {
+            Some(format!("the file is {word}"))
+        }
+        _ => None,
+    };
+    let hints: Vec<&str> = file.as_deref().into_iter().chain(error.hint()).collect();
+    if !hints.is_empty() {
+        let (hint, place) = (hints.join("; "), error.word + 1);
+        let line = format!("{hint} (word {place} after the interface)");
+        context.output.hint(&line);
     }
 }
 

@@ -14,11 +14,14 @@ use hushwire_control::{Error, InterfaceNames, Interfaces};
 use hushwire_proto::crypto::Crypto;
 use hushwire_proto::provider::DefaultCrypto;
 
-use super::{Context, usage};
+use super::{Context, Spelling, usage};
 
 /// The command `show`. Tells whether it went well.
 pub(super) fn show(context: &mut Context<'_>, operands: &[OsString]) -> bool {
     let words: Vec<Option<&str>> = operands.iter().map(|word| word.to_str()).collect();
+    if context.options.json && words.as_slice() == [Some("interfaces")] {
+        return bad_usage(context);
+    }
     let selector = operands.get(1).map(OsString::as_os_str);
     match words.as_slice() {
         [Some("-h" | "--help" | "help")] => {
@@ -68,14 +71,15 @@ fn show_names(context: &mut Context<'_>) -> bool {
     true
 }
 
-/// All interfaces. Those that cannot be read are said so and passed over; it went well if there is none at all, or one
-/// could be read.
+/// All interfaces. Those that cannot be read are said so and passed over. For wg(8) it went well if there is none at
+/// all, or one could be read; in our own spelling, if every one could.
 fn show_all(context: &mut Context<'_>, selector: Option<&OsStr>) -> bool {
     let Some(names) = names(context) else {
         return false;
     };
     let interfaces = context.interfaces();
     let mut well = names.is_empty();
+    let mut failed = false;
     let mut collected = Vec::new();
     for (index, name) in names.iter().enumerate() {
         match Shown::read(&interfaces, name) {
@@ -91,11 +95,13 @@ fn show_all(context: &mut Context<'_>, selector: Option<&OsStr>) -> bool {
             Err(error) => {
                 let name = raw::decode(name.as_bytes());
                 context.device_error(&format!("Unable to access interface {name}"), &error);
+                failed = true;
                 continue;
             }
         }
         well = true;
     }
+    well &= !failed || context.spelling == Spelling::Standard;
     if context.options.json {
         return write_json(context, &collected, selector) && well;
     }

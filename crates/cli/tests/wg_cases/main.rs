@@ -4,6 +4,7 @@
 mod case;
 mod fake;
 mod judge;
+mod own;
 mod program;
 mod stage;
 
@@ -14,6 +15,8 @@ use hushwire_lab::{Lab, require_tools};
 use stage::Stage;
 
 const CASES: &str = include_str!("../cases/wg.json");
+/// Where people are told.
+const DOCUMENT: &str = include_str!("../../../../docs/wg.md");
 const DEVIATIONS: &str = include_str!("../cases/deviations.json");
 
 /// How often a case is tried that shows the time of day, which may go on to the next second under its feet.
@@ -120,5 +123,9 @@ fn every_deviation_is_one() {
         let case = case.unwrap_or_else(|| panic!("there is no case {id}"));
         assert_ne!(case.expect, deviation.expect, "{id} is no deviation");
         assert!(!deviation.reason.is_empty(), "{id} has no reason");
+        assert!(
+            DOCUMENT.contains(&format!("`{id}`")),
+            "{id} is not in docs/wg.md"
+        );
     }
 }

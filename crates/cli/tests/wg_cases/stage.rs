@@ -15,7 +15,7 @@ use crate::fake::{Fake, SOCKETS, socket_path};
 use crate::program::{self, Outcome, Stdout};
 
 /// Where the programs under test are: on the host's own file system, which everybody may read.
-const PROGRAMS: &str = "/run/programs";
+pub(super) const PROGRAMS: &str = "/run/programs";
 
 pub(super) struct Stage<'h> {
     host: &'h Host,
