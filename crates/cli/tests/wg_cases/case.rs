@@ -97,6 +97,8 @@ pub(super) struct Expect {
     pub(super) sent: Option<BTreeMap<String, Vec<String>>>,
     /// What is run afterwards.
     pub(super) after: Vec<After>,
+    /// What is in files at the end.
+    pub(super) files: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -126,7 +128,7 @@ pub(super) fn read(text: &str) -> Vec<Case> {
     struct Document {
         cases: Vec<Case>,
     }
-    let document: Document = serde_json::from_str(text).expect("wg.json");
+    let document: Document = serde_json::from_str(text).expect("a file of cases");
     document.cases
 }
 

@@ -58,6 +58,11 @@ pub(super) fn judge(case: &Case, outcomes: &Outcomes) -> Vec<String> {
         let is_well = outcome.exit == expected.exit && stdout == expected.stdout;
         check("afterwards", is_well, &(outcome, expected));
     }
+    for (name, expected) in &expect.files {
+        let found = outcomes.files.get(name).map(|text| tidy_link_local(text));
+        let is_well = found.as_ref() == Some(expected);
+        check("file", is_well, &(name, found, expected));
+    }
     complaints
 }
 
@@ -101,6 +106,19 @@ fn sorted(text: &str) -> String {
     let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
     lines.sort_unstable();
     lines.concat()
+}
+
+/// Puts @LINKLOCAL@ for addresses of fe80::/10, which nobody knows beforehand.
+fn tidy_link_local(text: &str) -> String {
+    let mut pieces = text.split("fe80::");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push_str("@LINKLOCAL@");
+        out.push_str(
+            piece.trim_start_matches(|char: char| char.is_ascii_hexdigit() || char == ':'),
+        );
+    }
+    out
 }
 
 /// Puts N for the number of a file descriptor.

@@ -17,6 +17,9 @@ use crate::program::{self, Outcome, Stdout};
 /// Where the programs under test are: on the host's own file system, which everybody may read.
 pub(super) const PROGRAMS: &str = "/run/programs";
 
+/// Whether the reverse path filter looks at marks.
+const SRC_VALID_MARK: &str = "/proc/sys/net/ipv4/conf/all/src_valid_mark";
+
 pub(super) struct Stage<'h> {
     host: &'h Host,
 }
@@ -26,6 +29,8 @@ pub(super) struct Outcomes {
     pub(super) main: Outcome,
     pub(super) sent: BTreeMap<String, Vec<String>>,
     pub(super) after: Vec<Outcome>,
+    /// What is in the files that are of interest at the end.
+    pub(super) files: BTreeMap<String, String>,
     /// The working directory, for which @DIR@ stands.
     pub(super) directory: PathBuf,
 }
@@ -37,8 +42,10 @@ impl<'h> Stage<'h> {
             fs::copy(env!("CARGO_BIN_EXE_hushwire"), "/run/programs/hushwire")?;
             // Others look into the directory of the sockets as well.
             fs::set_permissions(SOCKETS, fs::Permissions::from_mode(0o755))?;
-            symlink("hushwire", "/run/programs/wg")?;
-            symlink("hushwire", "/run/programs/wg-quick")
+            for name in ["wg", "wg-quick", "wireguard-go"] {
+                symlink("hushwire", Path::new(PROGRAMS).join(name))?;
+            }
+            Ok::<_, std::io::Error>(())
         })
         .expect("the programs");
         Self { host }
@@ -51,8 +58,12 @@ impl<'h> Stage<'h> {
             .expect("a directory");
         let directory = directory.path();
         for (name, file) in &case.files {
-            write(&directory.join(name), file);
+            self.host.run(|| write(&directory.join(name), file));
         }
+        // What wg-quick(8) switches on, and leaves so.
+        self.host
+            .run(|| fs::write(SRC_VALID_MARK, "0"))
+            .expect("a setting of the kernel");
         let mode = case.sock_mode.as_deref().map(octal);
         let fakes: BTreeMap<&str, Fake<'_>> = case
             .uapi
@@ -84,11 +95,18 @@ impl<'h> Stage<'h> {
                 self.run(self.command(case, directory, &after.argv), "", Stdout::Pipe)
             });
         let after = after.collect();
+        let files = case.expect.files.keys();
+        let files = files.filter_map(|name| {
+            let bytes = self.host.run(|| fs::read(directory.join(name))).ok()?;
+            Some((name.clone(), case::text(&bytes)))
+        });
+        let files = files.collect();
         drop(daemons);
         Outcomes {
             main,
             sent,
             after,
+            files,
             directory: directory.to_owned(),
         }
     }
@@ -151,6 +169,8 @@ fn write(path: &Path, file: &File) {
         File::Other { dir: true, .. } => return fs::create_dir(path).expect("a directory"),
         File::Other { data, mode, .. } => (data, mode.as_deref().map_or(0o600, octal)),
     };
+    let folder = path.parent().expect("a folder");
+    fs::create_dir_all(folder).expect("a directory");
     fs::write(path, case::bytes(data)).expect("a file");
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
 }
