@@ -6,7 +6,7 @@ use hushwire_netlink::{IpFamily, MAIN_TABLE, Rule};
 
 use crate::Failure;
 use crate::file::QuickFile;
-use crate::operation::Operation;
+use crate::operation::{Event, Operation};
 use crate::plan::{self, Routing};
 use crate::save;
 use crate::transaction::Transaction;
@@ -35,18 +35,20 @@ fn take_down(
     transaction: &mut Transaction<'_>,
 ) -> Result<(), Failure> {
     let interface = transaction.interface();
-    transaction.run_all(plan::hooks(&file.hooks.pre_down, interface))?;
+    transaction.run_all(plan::hooks(Event::PreDown, file, interface))?;
     if file.save_config {
         let operation = save::operation(file, path, transaction.system)?;
         transaction.run(&operation)?;
     }
     let dns = plan::dns(file, transaction.system);
+    transaction.hold();
     delete(file, transaction)?;
     if let Some(dns) = dns {
         transaction.attempt(&Operation::UnsetDns(dns));
     }
     transaction.remove_firewall();
-    transaction.run_all(plan::hooks(&file.hooks.post_down, interface))
+    transaction.reset();
+    transaction.run_all(plan::hooks(Event::PostDown, file, interface))
 }
 
 /// Deletes the rules and the interface.

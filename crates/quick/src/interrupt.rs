@@ -1,5 +1,6 @@
 //! Requests to end, caught so that nothing half done is left behind.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -19,7 +20,9 @@ pub struct Interrupt {
     caught: Arc<AtomicUsize>,
     wake: UnixStream,
     /// Who started us, if its end is ours.
-    parent: Option<Pid>,
+    parent: Cell<Option<Pid>>,
+    /// Whether requests wait.
+    is_held: Cell<bool>,
     registered: Vec<SigId>,
 }
 
@@ -44,18 +47,19 @@ impl Interrupt {
         Ok(Self {
             caught,
             wake,
-            parent: None,
+            parent: Cell::new(None),
+            is_held: Cell::new(false),
             registered,
         })
     }
 
     /// Takes the death of the process that started us for a request to end, too.
     #[must_use]
-    pub fn with_parent(mut self) -> Self {
+    pub fn with_parent(self) -> Self {
         let parent = rustix::process::getppid();
         // Comes also when a thread of the parent ends, so it only says to look.
         if rustix::process::set_parent_process_death_signal(Some(Signal::USR1)).is_ok() {
-            self.parent = parent;
+            self.parent.set(parent);
         }
         self
     }
@@ -63,12 +67,28 @@ impl Interrupt {
     /// The signal that asked for the end, if one did.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
-        let orphaned = self.parent.is_some() && rustix::process::getppid() != self.parent;
+        if self.is_held.get() {
+            return None;
+        }
+        let parent = self.parent.get();
+        let orphaned = parent.is_some() && rustix::process::getppid() != parent;
         match self.caught.load(Ordering::Relaxed) {
             0 if orphaned => Some(SIGHUP),
             0 => None,
             signal => i32::try_from(signal).ok(),
         }
+    }
+
+    /// Does not hear of requests from now on: what is being undone has to be undone to its end.
+    pub fn hold(&self) {
+        self.is_held.set(true);
+    }
+
+    /// Forgets all requests so far, and hears of new ones.
+    pub fn reset(&self) {
+        self.caught.store(0, Ordering::Relaxed);
+        self.parent.set(None);
+        self.is_held.set(false);
     }
 
     /// Forgets that there was something to look at.
@@ -98,7 +118,7 @@ impl AsFd for Interrupt {
 
 impl Drop for Interrupt {
     fn drop(&mut self) {
-        if self.parent.is_some() {
+        if self.parent.get().is_some() {
             let _ = rustix::process::set_parent_process_death_signal(None);
         }
         for id in self.registered.drain(..) {

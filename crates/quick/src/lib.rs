@@ -13,6 +13,7 @@
 //! change what the next step finds.
 #![forbid(unsafe_code)]
 
+mod check;
 mod configure;
 mod down;
 mod failure;
@@ -30,13 +31,15 @@ pub mod words;
 
 use std::path::Path;
 
+pub use check::{Findings, check};
 pub use down::down;
 pub use failure::Failure;
 pub use file::QuickFile;
 pub use interrupt::Interrupt;
 pub use locate::{LocateError, Located};
 pub use operation::{Daemon, Operation};
-pub use system::{DryRun, Environment, Live, System, find_program};
+pub use save::operation as save_operation;
+pub use system::{Around, DryRun, Environment, Live, System, find_program};
 pub use transaction::Transaction;
 pub use up::{Backend, Options, up};
 

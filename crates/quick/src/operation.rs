@@ -22,7 +22,7 @@ pub enum Operation {
     /// Deletes the interface, and with it its addresses and routes, and its daemon.
     DeleteLink,
     /// Runs a command of the file.
-    Hook(String),
+    Hook(Hook),
     /// Gives the device its keys and peers: the lines of the file that are for wg(8).
     Configure(Passthrough),
     /// Changes the device.
@@ -57,6 +57,39 @@ pub enum Operation {
     RemoveFirewall(Script),
     /// Writes the state of the interface into its file.
     Save(SavedFile),
+}
+
+/// A command of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// When it is run.
+    pub event: Event,
+    /// The command, for bash.
+    pub command: String,
+}
+
+/// When commands of the file are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The interface has been made, and nothing else.
+    PreUp,
+    /// All is up.
+    PostUp,
+    /// All is still up.
+    PreDown,
+    /// All is down.
+    PostDown,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PreUp => "PreUp",
+            Self::PostUp => "PostUp",
+            Self::PreDown => "PreDown",
+            Self::PostDown => "PostDown",
+        })
+    }
 }
 
 /// A program that makes an interface of its name and carries its packets.
@@ -143,7 +176,7 @@ impl Operation {
                 format!("{shown} {interface}")
             }
             Self::DeleteLink => format!("ip link delete dev {interface}"),
-            Self::Hook(command) => command.clone(),
+            Self::Hook(hook) => hook.command.clone(),
             Self::Configure(_) => format!("wg addconf {interface} /dev/fd/63"),
             Self::Change(_) => format!("wg syncconf {interface} /dev/fd/63"),
             Self::SetMark(mark) => format!("wg set {interface} fwmark {mark}"),

@@ -8,7 +8,7 @@ use hushwire_netlink::{IpFamily, MAIN_TABLE, Rule};
 
 use crate::Failure;
 use crate::file::QuickFile;
-use crate::operation::{Dns, InterfaceRoute, Operation};
+use crate::operation::{Dns, Event, Hook, InterfaceRoute, Operation};
 use crate::system::System;
 use crate::words::family_of;
 
@@ -44,12 +44,21 @@ impl<'a> Routing<'a> {
 
 /// The commands as they are run: `%i` stands for the interface.
 pub fn hooks<'a>(
-    commands: &'a [String],
+    event: Event,
+    file: &'a QuickFile,
     interface: &'a str,
 ) -> impl Iterator<Item = Operation> + 'a {
-    commands
-        .iter()
-        .map(move |command| Operation::Hook(command.replace("%i", interface)))
+    let commands = match event {
+        Event::PreUp => &file.hooks.pre_up,
+        Event::PostUp => &file.hooks.post_up,
+        Event::PreDown => &file.hooks.pre_down,
+        Event::PostDown => &file.hooks.post_down,
+    };
+    let hook = move |command: &String| Hook {
+        event,
+        command: command.replace("%i", interface),
+    };
+    commands.iter().map(hook).map(Operation::Hook)
 }
 
 /// The name servers of a file. Domains alone are not enough.

@@ -22,7 +22,7 @@ const ROOM: usize = 1 << 20;
 ///
 /// # Errors
 /// When the interface cannot be read.
-pub(crate) fn operation(
+pub fn operation(
     file: &QuickFile,
     path: &Path,
     system: &mut dyn System,

@@ -104,7 +104,7 @@ impl<'a> Transaction<'a> {
 
     /// Undoes everything, the last first. What cannot be undone is told, and the rest still is.
     pub fn roll_back(&mut self) {
-        self.interrupt = None;
+        self.hold();
         while let Some(operation) = self.undo.pop() {
             self.attempt(&operation);
         }
@@ -113,7 +113,7 @@ impl<'a> Transaction<'a> {
     /// Undoes the making of an interface, in the order of wg-quick(8). Its addresses and routes
     /// and its daemon go with the interface.
     pub fn roll_back_link(&mut self) {
-        self.interrupt = None;
+        self.hold();
         let undo = std::mem::take(&mut self.undo);
         let mut has_firewall = false;
         for operation in &undo {
@@ -144,6 +144,20 @@ impl<'a> Transaction<'a> {
         }
         if self.is_drop_in || matches!(self.system.link(), Ok(Some(_))) {
             self.attempt(&Operation::DeleteLink);
+        }
+    }
+
+    /// Goes on to the end, whoever asks for it before.
+    pub fn hold(&self) {
+        if let Some(interrupt) = self.interrupt {
+            interrupt.hold();
+        }
+    }
+
+    /// Forgets who asked for the end so far.
+    pub fn reset(&self) {
+        if let Some(interrupt) = self.interrupt {
+            interrupt.reset();
         }
     }
 

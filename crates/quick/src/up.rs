@@ -8,7 +8,7 @@ use hushwire_netlink::IpFamily;
 use crate::Failure;
 use crate::file::QuickFile;
 use crate::firewall::{Guarded, Tool};
-use crate::operation::{Daemon, Operation, Passthrough};
+use crate::operation::{Daemon, Event, InterfaceRoute, Operation, Passthrough};
 use crate::plan::{self, Routing};
 use crate::transaction::Transaction;
 use crate::words::family_of;
@@ -32,6 +32,27 @@ pub struct Options {
     pub backend: Backend,
     /// The daemon, if there is one.
     pub daemon: Option<Daemon>,
+    /// Whether IPv6 addresses and routes are left out, on a host that has no IPv6.
+    pub without_ipv6: bool,
+    /// Whether name servers are left as they are.
+    pub without_dns: bool,
+}
+
+impl Options {
+    /// As wg-quick(8) does it.
+    #[must_use]
+    pub const fn new(backend: Backend, daemon: Option<Daemon>) -> Self {
+        Self {
+            backend,
+            daemon,
+            without_ipv6: false,
+            without_dns: false,
+        }
+    }
+
+    fn takes(&self, family: IpFamily) -> bool {
+        family == IpFamily::V4 || !self.without_ipv6
+    }
 }
 
 /// Brings an interface up as the file says. A failure, or a signal, undoes all that was done.
@@ -58,18 +79,22 @@ fn bring_up(
 ) -> Result<(), Failure> {
     let interface = transaction.interface();
     create(options, transaction)?;
-    transaction.run_all(plan::hooks(&file.hooks.pre_up, interface))?;
+    transaction.run_all(plan::hooks(Event::PreUp, file, interface))?;
     let text = Passthrough(Rc::new(file.passthrough.clone()));
     transaction.run(&Operation::Configure(text))?;
     for address in &file.addresses {
+        if !options.takes(family_of(address)) {
+            continue;
+        }
         transaction.run(&Operation::AddAddress(address.clone()))?;
     }
     set_mtu_up(file, transaction)?;
-    if let Some(dns) = plan::dns(file, transaction.system) {
+    let dns = plan::dns(file, transaction.system);
+    if let Some(dns) = dns.filter(|_| !options.without_dns) {
         transaction.run(&Operation::SetDns(dns))?;
     }
-    add_routes(Routing::of(file), transaction)?;
-    transaction.run_all(plan::hooks(&file.hooks.post_up, interface))
+    add_routes(Routing::of(file), options, transaction)?;
+    transaction.run_all(plan::hooks(Event::PostUp, file, interface))
 }
 
 fn create(options: &Options, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
@@ -105,7 +130,11 @@ fn set_mtu_up(file: &QuickFile, transaction: &mut Transaction<'_>) -> Result<(),
     transaction.run(&Operation::SetMtuUp(mtu))
 }
 
-fn add_routes(routing: Routing<'_>, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+fn add_routes(
+    routing: Routing<'_>,
+    options: &Options,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
     if routing == Routing::Off {
         return Ok(());
     }
@@ -114,6 +143,9 @@ fn add_routes(routing: Routing<'_>, transaction: &mut Transaction<'_>) -> Result
         .device()
         .map_err(|error| Failure::new(format!("Unable to access interface: {error}")))?;
     for prefix in plan::allowed_ips(&device) {
+        if !options.takes(family_of(&prefix.to_string())) {
+            continue;
+        }
         match routing {
             Routing::Off => {}
             Routing::Table(table) => {
@@ -155,7 +187,7 @@ pub(crate) fn add_default(
         IpFamily::V4 => "0.0.0.0/0",
         IpFamily::V6 => "::/0",
     };
-    let route = crate::operation::InterfaceRoute {
+    let route = InterfaceRoute {
         family,
         destination: all.to_owned(),
         table: Some(table.to_string()),

@@ -5,6 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hushwire_config::key::{PrivateKey, PublicKey};
+use hushwire_proto::crypto::Crypto;
+use hushwire_proto::provider::DefaultCrypto;
 use hushwire_quick::{Daemon, Environment, find_program};
 
 /// Names the program that carries the packets of an interface where the kernel does not.
@@ -15,7 +18,7 @@ const STANDARD: &str = "wireguard-go";
 const OWN: &str = "hushwired";
 
 /// The folder of this program's file, in front of the search path: so its companions are found.
-pub(super) fn environment(started_as: &OsStr, config_file: &Path) -> Environment {
+pub(crate) fn environment(started_as: &OsStr, config_file: &Path) -> Environment {
     let path = env::var_os("PATH").unwrap_or_default();
     let own = env::current_exe().ok();
     let own = own.as_deref().and_then(Path::parent).map(PathBuf::from);
@@ -25,6 +28,11 @@ pub(super) fn environment(started_as: &OsStr, config_file: &Path) -> Environment
         path: env::join_paths(folders).unwrap_or(path),
         config_file: config_file.to_owned(),
     }
+}
+
+/// The public key that belongs to a private one.
+pub(crate) fn public_key(private: &PrivateKey) -> PublicKey {
+    PublicKey::new(DefaultCrypto::public_key(private.clamped().as_bytes()))
 }
 
 /// The daemon: the one that is asked for, else ours. None if the one asked for is not there.

@@ -12,12 +12,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use hushwire_quick::{Located, QuickFile};
+use hushwire_quick::{Located, QuickFile, check};
 use zeroize::Zeroizing;
 
 use crate::hardening::keep_memory_private;
 use arguments::{Arguments, Manner, Request, Verb};
 use run::Job;
+
+pub(crate) use context::{environment, public_key};
 
 /// The program `wg-quick`.
 pub(crate) fn wg_quick(name: &OsStr, words: &[OsString]) -> ExitCode {
@@ -92,6 +94,9 @@ fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, Exi
     if arguments.verb == Verb::Strip {
         return Ok(strip(&file));
     }
+    if program.manner == Manner::Own && arguments.verb == Verb::Up {
+        precheck(&text, &located, &file)?;
+    }
     let job = Job {
         program,
         arguments,
@@ -99,6 +104,20 @@ fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, Exi
         file,
     };
     Ok(job.run())
+}
+
+/// Refuses what cannot work before anything is touched, which wg-quick(8) does not.
+fn precheck(text: &[u8], located: &Located, file: &QuickFile) -> Result<(), ExitCode> {
+    let findings = check(text, &located.path, file, public_key);
+    let warnings = findings.missing_key.iter().chain(&findings.warnings);
+    for line in warnings.chain(&findings.errors) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+    if findings.errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ExitCode::FAILURE)
+    }
 }
 
 /// Prints what is for wg(8), and a newline. An error while writing is ignored, as by bash.

@@ -82,10 +82,8 @@ impl Job<'_> {
         let path = &self.located.path;
         match self.arguments.verb {
             Verb::Up => {
-                let options = Options {
-                    backend: self.arguments.backend,
-                    daemon: context::daemon(&environment.path),
-                };
+                let daemon = context::daemon(&environment.path);
+                let options = Options::new(self.arguments.backend, daemon);
                 hushwire_quick::up(&self.file, &options, &mut transaction)
             }
             Verb::Down => hushwire_quick::down(&self.file, path, &mut transaction),

@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::offloads::{self, Offloads, UnknownOffload};
 
@@ -20,6 +20,8 @@ pub(super) struct Arguments {
     pub(super) file: PathBuf,
     /// None: as the file.
     pub(super) name: Option<String>,
+    /// Whether the host's own settings are somebody else's business.
+    pub(super) container: bool,
     pub(super) offloads: Offloads,
 }
 
@@ -59,6 +61,7 @@ impl Request {
     pub(super) fn parse(words: &[OsString]) -> Result<Self, ArgumentError> {
         let mut file = None;
         let mut name = None;
+        let mut container = is_container();
         let mut offloads = Offloads::ALL;
         let mut disable = |list: &str| {
             offloads
@@ -88,6 +91,7 @@ impl Request {
                 "-h" | "--help" if options => return Ok(Self::Help),
                 "--" if options && attached.is_none() => options = false,
                 "--name" if options => name = Some(value("--name")?.to_owned()),
+                "--container" if options && attached.is_none() => container = true,
                 "--disable" if options => disable(value("--disable")?)?,
                 _ if options && text.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.clone()));
@@ -99,9 +103,19 @@ impl Request {
         Ok(Self::Run(Arguments {
             file: file.ok_or(ArgumentError::MissingFile)?,
             name,
+            container,
             offloads,
         }))
     }
+}
+
+/// Files that container engines leave for those who ask.
+const CONTAINER_MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+fn is_container() -> bool {
+    // systemd's convention, which podman and systemd-nspawn keep.
+    env::var_os("container").is_some_and(|kind| !kind.is_empty())
+        || CONTAINER_MARKS.iter().any(|mark| Path::new(mark).exists())
 }
 
 #[cfg(test)]
@@ -127,6 +141,7 @@ mod tests {
         assert_eq!(plain.name, None);
         assert_eq!(run("x.conf --name wg7").name.as_deref(), Some("wg7"));
         assert_eq!(run("--name=wg7 x.conf").name.as_deref(), Some("wg7"));
+        assert!(run("--container x.conf").container);
         assert!(!run("--disable udp-gso x.conf").offloads.udp().gso);
         assert_eq!(run("a=b.conf").file, PathBuf::from("a=b.conf"));
         assert_eq!(run("-- --name").file, PathBuf::from("--name"));

@@ -1,19 +1,18 @@
-//! The file: where it is, what it says, and what of it is not done.
+//! The file: where it is, and what it says.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hushwire_config::conf::{Config, Dialect, Mode, Severity, Span, parse};
-use hushwire_config::key::{PrivateKey, PublicKey};
+use hushwire_config::conf::{Config, Dialect, Mode, parse};
 use hushwire_config::resolve::{Retries, resolve};
 use hushwire_config::update::DeviceUpdate;
-use hushwire_proto::crypto::Crypto;
-use hushwire_proto::provider::DefaultCrypto;
+use hushwire_quick::{QuickFile, check};
 use zeroize::Zeroizing;
 
 use super::arguments::Arguments;
 use super::error::Error;
+use crate::quick::public_key;
 
 /// Where files are that are named by their interface.
 const DIRECTORY: &str = "/etc/wireguard";
@@ -23,7 +22,9 @@ const EXTENSION: &str = "conf";
 pub(super) struct Configuration {
     pub(super) path: PathBuf,
     pub(super) interface: String,
-    pub(super) config: Config,
+    pub(super) file: QuickFile,
+    /// What the device is to be.
+    config: Config,
 }
 
 impl Configuration {
@@ -32,52 +33,29 @@ impl Configuration {
         let path = find(&arguments.file);
         let text = fs::read(&path).map_err(|error| Error::Read(path.clone(), error))?;
         let text = Zeroizing::new(text);
-        let parsed = parse(&text, Dialect::Quick)
-            .map_err(|error| Error::Configuration(error.in_file(&path).to_string()))?;
+        let file = QuickFile::parse(&text)
+            .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
+        let mut findings = check(&text, &path, &file, public_key);
+        findings.errors.extend(findings.missing_key.take());
+        for warning in &findings.warnings {
+            warn(warning);
+        }
+        if !findings.errors.is_empty() {
+            return Err(Error::Configuration(findings.errors.join("\n")));
+        }
         let interface = match &arguments.name {
             Some(name) => name.clone(),
             None => name_of(&path).ok_or_else(|| Error::Unnamed(path.clone()))?,
         };
-        let configuration = Self {
+        let config = parse(&text, Dialect::Quick)
+            .map_err(|error| Error::Configuration(error.in_file(&path).to_string()))?
+            .config;
+        Ok(Self {
             path,
             interface,
-            config: parsed.config,
-        };
-        let own = configuration.config.interface.private_key.as_deref();
-        let found = configuration.config.check(own.map(public_key).as_ref());
-        let (errors, warnings): (Vec<_>, Vec<_>) = parsed
-            .warnings
-            .into_iter()
-            .chain(found)
-            .partition(|diagnostic| diagnostic.severity() == Severity::Error);
-        if !errors.is_empty() {
-            let lines = errors
-                .iter()
-                .map(|error| error.in_file(&configuration.path).to_string());
-            return Err(Error::Configuration(lines.collect::<Vec<_>>().join("\n")));
-        }
-        for warning in warnings {
-            warn(&warning.in_file(&configuration.path));
-        }
-        configuration.warn_of_what_is_not_done();
-        Ok(configuration)
-    }
-
-    fn warn_of_what_is_not_done(&self) {
-        let interface = &self.config.interface;
-        if let Some(dns) = interface.dns.first() {
-            self.warn_at(dns.span, "DNS is not set up: name servers stay as they are");
-        }
-        if let Some(save) = &interface.save_config
-            && **save
-        {
-            self.warn_at(save.span, "SaveConfig is not done: the file stays as it is");
-        }
-    }
-
-    /// Tells something about a place in the file on standard error.
-    pub(super) fn warn_at(&self, span: Span, what: &str) {
-        warn(&format_args!("{}:{span}: {what}", self.path.display()));
+            file,
+            config,
+        })
     }
 
     /// The change that makes a fresh device what the file says. Looks up the names of endpoints.
@@ -99,10 +77,6 @@ impl Configuration {
 /// Tells something on standard error that does not stop us.
 pub(super) fn warn(what: &dyn std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{what}");
-}
-
-fn public_key(private: &PrivateKey) -> PublicKey {
-    PublicKey::new(DefaultCrypto::public_key(private.clamped().as_bytes()))
 }
 
 /// The file itself, or the one that is meant by the name of an interface.

@@ -3,12 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
-use hushwire_config::uapi::DeviceControl;
-use hushwire_config::uapi::session::Session;
-use hushwire_config::uapi::{Errno, set};
-use hushwire_config::update::DeviceUpdate;
 use hushwire_engine::{Engine, Stopper};
-use zeroize::Zeroizing;
 
 /// A running engine. It is stopped when this is dropped.
 pub(super) struct RunningEngine {
@@ -38,20 +33,4 @@ impl Drop for RunningEngine {
             let _ = ended.join();
         }
     }
-}
-
-/// Applies a change to a device of this process as if it had come through the control socket.
-pub(super) fn apply(device: &mut impl DeviceControl, update: &DeviceUpdate) -> Result<(), Errno> {
-    let mut text = Zeroizing::new(Vec::new());
-    set::write(&mut *text, update).map_err(|_| Errno::IO)?;
-    let lines = text.split(|&byte| byte == b'\n');
-    let mut session = Session::new();
-    device.begin();
-    // Between the line that says "set" and the blank one that ends it.
-    let result = lines
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .try_for_each(|line| session.line(device, line));
-    device.commit();
-    result
 }

@@ -1,49 +1,34 @@
 //! Hosts, containers above all, on which IPv6 is switched off.
 
 use std::fs;
-use std::net::IpAddr;
 
-use hushwire_config::conf::Config;
+use hushwire_quick::QuickFile;
 
 use super::error::Error;
 
-/// Whether the interface can have IPv6 addresses and routes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ipv6 {
-    Available,
-    /// Nothing on this host has IPv6, so leaving it out lets nothing past the tunnel.
-    Off,
+/// Whether IPv6 is to be left out because nothing on this host has it, so that leaving it out lets
+/// nothing past the tunnel.
+pub(super) fn is_left_out(file: &QuickFile) -> Result<bool, Error> {
+    if !uses_ipv6(file) || is_on("default") {
+        return Ok(false);
+    }
+    let addresses = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    if is_used(&addresses) {
+        return Err(Error::Ipv6);
+    }
+    Ok(true)
 }
 
-impl Ipv6 {
-    /// Looks at the settings of the new interface.
-    pub(super) fn of(interface: &str, config: &Config) -> Result<Self, Error> {
-        if !uses_ipv6(config) || is_on(interface) {
-            return Ok(Self::Available);
-        }
-        let addresses = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
-        if is_used_elsewhere(&addresses, interface) {
-            return Err(Error::Ipv6);
-        }
-        Ok(Self::Off)
-    }
-
-    /// Whether something with this address is to be set up.
-    pub(super) fn allows(self, address: IpAddr) -> bool {
-        self == Self::Available || address.is_ipv4()
-    }
-}
-
-fn uses_ipv6(config: &Config) -> bool {
-    let addresses = config.interface.addresses.iter();
-    let allowed = config
-        .peers
-        .iter()
-        .flat_map(|peer| &peer.allowed_ips.entries);
-    addresses.map(|address| address.ip()).any(|ip| ip.is_ipv6())
-        || allowed
-            .map(|entry| entry.prefix.addr())
-            .any(|ip| ip.is_ipv6())
+/// Whether there is an IPv6 address or prefix in a file. An endpoint may have one in any case.
+fn uses_ipv6(file: &QuickFile) -> bool {
+    let text = String::from_utf8_lossy(&file.passthrough);
+    let allowed = text.lines().filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let is_allowed = key.trim().eq_ignore_ascii_case("AllowedIPs");
+        is_allowed.then(|| value.contains(':'))
+    });
+    let mut addresses = file.addresses.iter();
+    addresses.any(|address| address.contains(':')) || allowed.into_iter().any(|v6| v6)
 }
 
 fn is_on(interface: &str) -> bool {
@@ -52,11 +37,11 @@ fn is_on(interface: &str) -> bool {
 }
 
 /// `addresses` is in the form of /proc/net/if_inet6, where a line ends with the interface.
-fn is_used_elsewhere(addresses: &str, interface: &str) -> bool {
+fn is_used(addresses: &str) -> bool {
     addresses
         .lines()
         .filter_map(|line| line.split_whitespace().last())
-        .any(|name| name != "lo" && name != interface)
+        .any(|name| name != "lo")
 }
 
 #[cfg(test)]
@@ -67,9 +52,18 @@ mod tests {
     fn loopback_is_no_use_of_ipv6() {
         let lo = "00000000000000000000000000000001 01 80 10 80       lo\n";
         let eth = "fe80000000000000021122fffe334455 02 40 20 80     eth0\n";
-        assert!(!is_used_elsewhere("", "wg0"));
-        assert!(!is_used_elsewhere(lo, "wg0"));
-        assert!(is_used_elsewhere(&format!("{lo}{eth}"), "wg0"));
-        assert!(!is_used_elsewhere(eth, "eth0"));
+        assert!(!is_used(""));
+        assert!(!is_used(lo));
+        assert!(is_used(&format!("{lo}{eth}")));
+    }
+
+    #[test]
+    fn an_address_or_a_prefix_is_a_use_of_ipv6() {
+        let uses = |text: &str| uses_ipv6(&QuickFile::parse(text.as_bytes()).unwrap());
+        assert!(uses("[Interface]\nAddress = 10.0.0.1/8, fd00::1/64\n"));
+        assert!(uses("[Peer]\nallowedips=::/0\n"));
+        assert!(!uses(
+            "[Interface]\nAddress = 10.0.0.1\n[Peer]\nEndpoint = [fd00::1]:5\n"
+        ));
     }
 }

@@ -1,73 +1,205 @@
 //! `hushwire run`: a configuration up in the foreground, and down again at the end.
 //!
-//! The order is that of wg-quick(8). Everything made is owned by a value that undoes it when it
-//! is dropped, so a failure on the way leaves nothing behind.
+//! It is the plan of `hushwire up`, with a device of this process's own in the place of a daemon,
+//! and undone at the end.
 
 mod arguments;
 mod configuration;
-mod default_route;
 mod engine;
 mod error;
-mod firewall;
-mod hooks;
-mod interface;
+mod in_process;
 mod ipv6;
-mod mtu;
-mod routes;
-mod tunnel;
+mod notify;
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use hushwire_quick::operation::Event;
+use hushwire_quick::plan::hooks;
+use hushwire_quick::{
+    Backend, Daemon, Failure, Interrupt, Live, Options, QuickFile, System, Transaction,
+    save_operation,
+};
 
 use crate::hardening::keep_memory_private;
-use crate::help;
+use crate::offloads;
 use crate::program::fail;
+use crate::quick::environment;
 use crate::signals::EndRequests;
 use arguments::{Arguments, Request};
-use configuration::Configuration;
+use configuration::{Configuration, warn};
 use error::Error;
-use tunnel::Tunnel;
+use in_process::InProcess;
 
 /// Runs the command with the words after `run`.
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
     match Request::parse(words) {
         Ok(Request::Help) => {
-            let _ = write!(std::io::stdout(), "{}", help::command("run"));
+            let _ = write!(std::io::stdout(), "{}", usage());
             ExitCode::SUCCESS
         }
-        Ok(Request::Run(arguments)) => match run(&arguments) {
+        Ok(Request::Run(arguments)) => match run(name, &arguments) {
             Ok(()) => ExitCode::SUCCESS,
             // Lines that begin with a file's name are ready for an editor to jump to.
             Err(Error::Configuration(error)) => {
                 let _ = writeln!(std::io::stderr(), "{error}");
                 ExitCode::FAILURE
             }
+            Err(Error::Failed(failure)) => ExitCode::from(failure.status),
             Err(error) => fail(name, &error.to_string()),
         },
         Err(error) => fail(name, &error.to_string()),
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Error> {
+fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     keep_memory_private();
     let configuration = Configuration::load(arguments)?;
     // Before signals are caught: a name server that does not answer may take minutes.
     let update = configuration.resolve()?;
     let (end, ended) = mpsc::channel();
     let requests = EndRequests::catch().map_err(Error::Signals)?;
-    let requested = end.clone();
+    let interrupt = Interrupt::catch().map_err(Error::Signals)?;
+    let interface = &configuration.interface;
+    let surroundings = environment(name, &configuration.path);
+    let mut live = Live::new(interface, surroundings, &interrupt).map_err(explained)?;
+    if live.link().map_err(explained)?.is_some() {
+        return Err(Error::Exists(interface.clone()));
+    }
+    let options = options(&configuration.file, arguments, &mut live)?;
+    let offloads = arguments.offloads;
+    let mut system = InProcess::new(live, interface, offloads, end.clone(), update);
+    let mut output = io::stderr();
+    let mut transaction =
+        Transaction::new(interface, &mut system, &mut output).with_interrupt(&interrupt);
+    hushwire_quick::up(&configuration.file, &options, &mut transaction)?;
+    let summary = summary(&configuration, &mut transaction);
+    // Whoever started us and does not read this has no use for it.
+    let _ = writeln!(io::stdout(), "{summary}");
+    notify::tell(notify::READY, &summary);
+    wait(requests, end, &ended)?;
+    notify::tell(notify::STOPPING, "going down");
+    Ok(down(&configuration, &mut transaction)?)
+}
+
+/// A failure that nobody has told yet.
+fn explained(failure: Failure) -> Error {
+    warn(&failure);
+    Error::Failed(failure)
+}
+
+fn options(
+    file: &QuickFile,
+    arguments: &Arguments,
+    system: &mut dyn System,
+) -> Result<Options, Error> {
+    let without_ipv6 = ipv6::is_left_out(file)?;
+    if without_ipv6 {
+        warn(&"IPv6 is off on this host: IPv6 addresses and routes are left out");
+    }
+    let without_dns = arguments.container || !system.has_resolver();
+    if without_dns && !file.dns.is_empty() {
+        let why = if arguments.container {
+            "this is a container"
+        } else {
+            "neither resolvconf nor systemd-resolved is here"
+        };
+        warn(&format_args!(
+            "DNS is not set up: {why}; name servers stay as they are"
+        ));
+    }
+    let daemon = Daemon {
+        shown: in_process::shown().to_owned(),
+        program: "/proc/self/exe".into(),
+        started_as: None,
+    };
+    Ok(Options {
+        without_ipv6,
+        without_dns,
+        ..Options::new(Backend::Userspace, Some(daemon))
+    })
+}
+
+/// Until a signal comes, or the device is deleted or its control socket removed.
+fn wait(requests: EndRequests, end: Sender<()>, ended: &Receiver<()>) -> Result<(), Error> {
     let _signals = requests
         .watch(move || {
             // Nobody listens any more when it is ending already.
-            let _ = requested.send(());
+            let _ = end.send(());
         })
         .map_err(Error::Signals)?;
-    let tunnel = Tunnel::up(&configuration, update, &arguments.offloads, end)?;
-    // Whoever started us and does not read this has no use for it.
-    let _ = writeln!(std::io::stdout(), "{}", tunnel.summary());
-    // Until a signal comes, or the device is deleted or its control socket removed.
     let _ = ended.recv();
-    tunnel.down()
+    Ok(())
+}
+
+/// Takes everything down, with the file's commands. All of it is done; the first failure is
+/// returned.
+fn down(configuration: &Configuration, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+    let file = &configuration.file;
+    let interface = transaction.interface();
+    transaction.reset();
+    let mut first = Ok(());
+    let mut note = |result: Result<(), Failure>, transaction: &mut Transaction<'_>| {
+        if let Err(failure) = result {
+            transaction.explain(&failure);
+            if first.is_ok() {
+                first = Err(failure);
+            }
+        }
+    };
+    let before = transaction.run_all(hooks(Event::PreDown, file, interface));
+    note(before, transaction);
+    if file.save_config && matches!(transaction.system.link(), Ok(Some(_))) {
+        let saved = save_operation(file, &configuration.path, transaction.system)
+            .and_then(|operation| transaction.run(&operation));
+        note(saved, transaction);
+    }
+    transaction.roll_back_link();
+    transaction.reset();
+    let after = transaction.run_all(hooks(Event::PostDown, file, interface));
+    note(after, transaction);
+    first
+}
+
+/// What is up, in one line.
+fn summary(configuration: &Configuration, transaction: &mut Transaction<'_>) -> String {
+    let addresses = &configuration.file.addresses;
+    let addresses = match addresses.len() {
+        0 => "no address".to_owned(),
+        _ => addresses.join(", "),
+    };
+    let device = transaction.system.device().unwrap_or_default();
+    let peers = match device.peers.len() {
+        1 => "1 peer".to_owned(),
+        many => format!("{many} peers"),
+    };
+    let (interface, port) = (&configuration.interface, device.listen_port);
+    format!("{interface} is up: {addresses}, listening on {port}, {peers}")
+}
+
+fn usage() -> String {
+    let offloads = offloads::names().collect::<Vec<_>>().join(", ");
+    format!(
+        "\
+Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...] CONF
+
+Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
+addresses, routes and name servers, and takes it all down again on SIGINT or SIGTERM. A CONF
+without a slash that is no file stands for /etc/wireguard/CONF.conf.
+
+      --name      the interface's name, if it is not that of the file
+      --container leave name servers alone; so it is in a container anyway
+      --disable   do without these offloads: {offloads}
+  -h, --help      this text
+
+Environment:
+  LOG_LEVEL                        verbose, error (the default) or silent
+  HUSHWIRE_DISABLE                 as --disable
+  NOTIFY_SOCKET                    told when everything is up (systemd, Type=notify)
+  WG_ENDPOINT_RESOLUTION_RETRIES   how often to ask again for the address of an endpoint: a
+                                   number (15) or infinity
+"
+    )
 }

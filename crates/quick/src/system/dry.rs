@@ -279,6 +279,10 @@ impl System for DryRun<'_> {
         self.live.resolver()
     }
 
+    fn has_resolver(&mut self) -> bool {
+        self.live.has_resolver()
+    }
+
     fn known_servers(&mut self) -> Vec<String> {
         self.live.known_servers()
     }

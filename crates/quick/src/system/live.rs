@@ -272,6 +272,14 @@ impl System for Live<'_> {
         }
     }
 
+    fn has_resolver(&mut self) -> bool {
+        let program = match self.resolver() {
+            Resolver::Resolvconf { .. } => "resolvconf",
+            Resolver::Resolved => "resolvectl",
+        };
+        self.find(program).is_some()
+    }
+
     fn known_servers(&mut self) -> Vec<String> {
         let prefix = match self.resolver() {
             Resolver::Resolvconf { prefix } => prefix,

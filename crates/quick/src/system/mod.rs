@@ -1,5 +1,6 @@
 //! The system that an interface is part of: what is looked at, and what is done.
 
+mod around;
 mod child;
 mod dry;
 mod live;
@@ -16,6 +17,7 @@ use crate::Failure;
 use crate::firewall::Script;
 use crate::operation::{Operation, Resolver};
 
+pub use around::Around;
 pub use dry::DryRun;
 pub use live::{Environment, Live, find_program};
 
@@ -91,6 +93,9 @@ pub trait System {
 
     /// Who keeps the name servers of interfaces here.
     fn resolver(&mut self) -> Resolver;
+
+    /// Whether the one who keeps them is there.
+    fn has_resolver(&mut self) -> bool;
 
     /// The name servers that the resolver knows for the interface.
     fn known_servers(&mut self) -> Vec<String>;

@@ -40,7 +40,7 @@ impl Live<'_> {
                 .start_daemon(daemon)
                 .map(|()| Some(Operation::DeleteLink)),
             Operation::DeleteLink => self.delete_link().map(|()| None),
-            Operation::Hook(command) => self.hook(command).map(|()| None),
+            Operation::Hook(hook) => self.hook(&hook.command).map(|()| None),
             Operation::Configure(text) => {
                 let update = configure::read(&text.0, self.interrupt)?;
                 self.change(&update).map(|()| None)
