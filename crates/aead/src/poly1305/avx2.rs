@@ -6,9 +6,9 @@ mod field;
 use core::arch::x86_64::*;
 use core::hint::black_box;
 
-use self::field::{Factor, Sum, WordFactor, add, choose, split, words};
-use super::reader::{Edge, Reader};
-use super::schedule::{Schedule, Turn};
+use self::field::{Factor, Limbs, Sum, WordFactor, add, choose, split, words};
+use super::reader::{Edge, Lanes, Reader, Rows};
+use super::schedule::Schedule;
 use super::{BLOCK_LEN, CLAMP, LINE_BLOCKS, LINE_LEN, Message};
 use crate::TAG_LEN;
 
@@ -18,11 +18,11 @@ const LANES: usize = 4;
 #[target_feature(enable = "avx2")]
 pub(crate) fn tags(messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {
     let mut schedule = Schedule::new(messages);
-    while let Some(Turn { spread, order }) = schedule.next(LANES) {
-        match spread {
-            1 => run::<1>(messages, order, tags),
-            2 => run::<2>(messages, order, tags),
-            _ => run::<4>(messages, order, tags),
+    while let Some(turn) = schedule.next(LANES, 1) {
+        match turn.spread {
+            1 => run::<1>(messages, turn.order, tags),
+            2 => run::<2>(messages, turn.order, tags),
+            _ => run::<4>(messages, turn.order, tags),
         }
     }
 }
@@ -36,29 +36,32 @@ fn run<const SPREAD: usize>(messages: &[Message<'_>], order: &[usize], tags: &mu
     for (lane, &i) in lanes.chunks_exact_mut(SPREAD).zip(order) {
         lane.fill(&messages[i]);
     }
-    let [r, s] = [0, 1].map(|half| transpose(&lanes.map(|lane| &lane.key.as_chunks().0[half])));
+    let keys = lanes.map(|message| message.key.as_chunks().0);
+    let r = transpose(&keys.map(|halves| &halves[0]));
+    let s = transpose(&keys.map(|halves| &halves[1]));
     let factors = Factors::new::<SPREAD>(r);
-    let sum = evaluate::<SPREAD>(&lanes, &factors);
-    let [low, high] = sum.finish::<SPREAD>(s).map(|half| store(half));
-    for (group, &i) in order.iter().enumerate() {
-        tags[i][..8].copy_from_slice(&low[group * SPREAD].to_le_bytes());
-        tags[i][8..].copy_from_slice(&high[group * SPREAD].to_le_bytes());
+    let sum = evaluate::<SPREAD>(&[lanes], &factors);
+    let [low, high] = sum.finish::<SPREAD>(s);
+    let (low, high) = (store(low), store(high));
+    for (member, &i) in order.iter().enumerate() {
+        tags[i][..8].copy_from_slice(&low[member * SPREAD].to_le_bytes());
+        tags[i][8..].copy_from_slice(&high[member * SPREAD].to_le_bytes());
     }
 }
 
 /// The polynomials; those of a message are to be added up.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn evaluate<const SPREAD: usize>(lanes: &[&Message<'_>; LANES], factors: &Factors) -> Sum {
-    let reader = Reader::<LANES, SPREAD>::new(lanes);
+fn evaluate<const SPREAD: usize>(lanes: &Lanes<'_, 1, LANES>, factors: &Factors) -> Sum {
+    let reader = Reader::<1, LANES, SPREAD>::new(lanes);
     let mut sum = Sum::zero();
     for step in 0..reader.full().start {
-        add_edge::<SPREAD>(&mut sum, &reader, step, factors);
+        add_edge(&mut sum, &reader, step, factors);
     }
     if !reader.full().is_empty() {
-        add_full::<SPREAD>(&mut sum, &reader, factors);
+        add_full(&mut sum, &reader, factors);
     }
-    add_edge::<SPREAD>(&mut sum, &reader, reader.full().end, factors);
+    add_edge(&mut sum, &reader, reader.full().end, factors);
     if SPREAD > 1 {
         sum = Sum::product(&sum.carry(), &factors.weight);
     }
@@ -70,34 +73,30 @@ fn evaluate<const SPREAD: usize>(lanes: &[&Message<'_>; LANES], factors: &Factor
 #[target_feature(enable = "avx2")]
 fn add_edge<const SPREAD: usize>(
     sum: &mut Sum,
-    reader: &Reader<'_, LANES, SPREAD>,
+    reader: &Reader<'_, 1, LANES, SPREAD>,
     step: usize,
     factors: &Factors,
 ) {
     let mut rows = [[0; LINE_LEN]; LANES];
-    let mut present = [[0_i64; LANES]; LINE_BLOCKS];
+    let mut leads = [0; LANES];
+    let lengths = reader.lengths(0);
     for (lane, row) in rows.iter_mut().enumerate() {
-        let Edge {
-            lead,
-            data,
-            lengths,
-        } = reader.edge(step, lane);
-        for block in &mut present[lead..] {
-            block[lane] = -1;
-        }
+        let Edge { lead, data } = reader.edge(step, 0, lane);
+        leads[lane] = lead as i64;
         row[lead * BLOCK_LEN..][..data.len()].copy_from_slice(data);
-        if let Some([a, b]) = lengths {
-            let both = u128::from(a) | (u128::from(b) << 64);
-            row[LINE_LEN - BLOCK_LEN..].copy_from_slice(&both.to_le_bytes());
+        if reader.is_end(step, lane) {
+            let [aad, text] = lengths.map(|lengths| u128::from(lengths[lane]));
+            row[LINE_LEN - BLOCK_LEN..].copy_from_slice(&(aad | (text << 64)).to_le_bytes());
         }
     }
-    let [first, later @ ..] = present.map(|[a, b, c, d]| _mm256_setr_epi64x(a, b, c, d));
+    let leads = _mm256_setr_epi64x(leads[0], leads[1], leads[2], leads[3]);
+    let present = |block: i64| _mm256_cmpgt_epi64(_mm256_set1_epi64x(block + 1), leads);
     let mut marks = Sum::zero();
-    for (mask, factor) in later.into_iter().zip(&factors.words) {
-        marks.add_masked(&factor.mark, mask);
+    for (block, factor) in (1_i64..).zip(&factors.words) {
+        marks.add_masked(&factor.mark, present(block));
     }
-    let rows = rows.each_ref();
-    add_line::<SPREAD>(sum, &rows, _mm256_srli_epi64::<63>(first), &marks, factors);
+    let first = _mm256_srli_epi64::<63>(present(0));
+    add_line::<SPREAD>(sum, &rows.each_ref(), first, &marks, factors);
 }
 
 /// All the lines that are data in all lanes. A function of its own, so that the registers are its
@@ -106,12 +105,12 @@ fn add_edge<const SPREAD: usize>(
 #[target_feature(enable = "avx2")]
 fn add_full<const SPREAD: usize>(
     sum: &mut Sum,
-    reader: &Reader<'_, LANES, SPREAD>,
+    reader: &Reader<'_, 1, LANES, SPREAD>,
     factors: &Factors,
 ) {
     let mut lines = reader.full_lines();
     let mut total = *sum;
-    while let Some(rows) = lines.next() {
+    while let Some([rows]) = lines.next() {
         // Behind the barrier the factors stay in memory: copied to the stack, as there are too many
         // for the registers, they would not be aligned.
         let factors = black_box(factors);
@@ -127,7 +126,7 @@ fn add_full<const SPREAD: usize>(
 #[target_feature(enable = "avx2")]
 fn add_line<const SPREAD: usize>(
     sum: &mut Sum,
-    rows: &[&[u8; LINE_LEN]; LANES],
+    rows: &Rows<'_, LANES>,
     first: __m256i,
     marks: &Sum,
     factors: &Factors,
@@ -152,7 +151,7 @@ fn add_line<const SPREAD: usize>(
 /// A block of each line, lower and upper halves.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn block(rows: &[&[u8; LINE_LEN]; LANES], block: usize) -> [__m256i; 2] {
+fn block(rows: &Rows<'_, LANES>, block: usize) -> [__m256i; 2] {
     transpose(&rows.map(|row| &row.as_chunks().0[block]))
 }
 
@@ -164,53 +163,72 @@ struct Factors {
     marks: Sum,
     /// `r` to the power 4, for the first block.
     line: Factor,
-    /// That by which a lane goes on from one of its lines to its next.
+    /// That by which a lane of several goes on from one of its lines to its next.
     stride: Factor,
-    /// That by which the result of a lane is ahead of the end of the message.
+    /// That by which the result of a lane of several is ahead of the end of the message.
     weight: Factor,
 }
 
 impl Factors {
+    /// Of the `r` of each lane.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn new<const SPREAD: usize>([low, high]: [__m256i; 2]) -> Self {
-        let [clamp_low, clamp_high] = CLAMP.map(|mask| _mm256_set1_epi64x(mask.cast_signed()));
-        let low = _mm256_and_si256(low, clamp_low);
-        let high = _mm256_and_si256(high, clamp_high);
-        let zero = _mm256_setzero_si256();
-        let r = split(low, high, zero);
-        let f1 = Factor::new(&r);
-        let r2 = Sum::product(&r, &f1).carry();
-        let r3 = Sum::product(&r2, &f1).carry();
-        let r4 = Sum::product(&r2, &Factor::new(&r2)).carry();
-        let words = [r3, r2, r].map(|power| WordFactor::new(&power));
+    fn new<const SPREAD: usize>(r: [__m256i; 2]) -> Self {
+        let r1 = clamped(r);
+        let f1 = Factor::new(&r1);
+        let r2 = Sum::product(&r1, &f1).carry();
+        let f2 = Factor::new(&r2);
+        let r3 = Sum::product(&r1, &f2).carry();
+        let r4 = Sum::product(&r2, &f2).carry();
+        let words = [r3, r2, r1].map(|power| WordFactor::new(&power));
         let mut marks = Sum::zero();
         for factor in &words {
             marks.add(&factor.mark);
         }
+        let line = Factor::new(&r4);
+        let mut factors = Self {
+            words,
+            marks,
+            line,
+            stride: line,
+            weight: line,
+        };
+        if SPREAD > 1 {
+            factors.spread::<SPREAD>(&r4);
+        }
+        factors
+    }
 
+    /// Adds what several lanes for a message need.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn spread<const SPREAD: usize>(&mut self, r4: &Limbs) {
+        let zero = _mm256_setzero_si256();
         // Lane `i` of `SPREAD` is `SPREAD - 1 - i` lines ahead.
         let one = [_mm256_set1_epi64x(1), zero, zero, zero, zero];
         let odd = _mm256_setr_epi64x(-1, 0, -1, 0);
         let second = _mm256_setr_epi64x(-1, -1, 0, 0);
-        let mut weight = choose(odd, &one, &r4);
-        let mut stride = r4;
-        if SPREAD > 1 {
-            stride = Sum::product(&r4, &Factor::new(&r4)).carry();
-        }
+        let mut weight = choose(odd, &one, r4);
+        let mut stride = Sum::product(r4, &self.line).carry();
         if SPREAD > 2 {
             let factor = Factor::new(&stride);
             weight = choose(second, &weight, &Sum::product(&weight, &factor).carry());
             stride = Sum::product(&stride, &factor).carry();
         }
-        Self {
-            words,
-            marks,
-            line: Factor::new(&r4),
-            stride: Factor::new(&stride),
-            weight: Factor::new(&weight),
-        }
+        self.stride = Factor::new(&stride);
+        self.weight = Factor::new(&weight);
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn clamped([low, high]: [__m256i; 2]) -> Limbs {
+    let [clamp_low, clamp_high] = CLAMP.map(|mask| _mm256_set1_epi64x(mask.cast_signed()));
+    split(
+        _mm256_and_si256(low, clamp_low),
+        _mm256_and_si256(high, clamp_high),
+        _mm256_setzero_si256(),
+    )
 }
 
 /// Transposes a block of four rows: the lower halves and the upper halves. The first of two stages

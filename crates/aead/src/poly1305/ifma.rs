@@ -9,8 +9,8 @@ use core::hint::black_box;
 
 use self::field::{Factor, Limbs, Sum, choose, split};
 use self::line::{Line, transpose};
-use super::reader::Reader;
-use super::schedule::{Schedule, Turn};
+use super::reader::{Lanes, Reader};
+use super::schedule::Schedule;
 use super::{CLAMP, Message};
 use crate::TAG_LEN;
 
@@ -20,53 +20,111 @@ const LANES: usize = 8;
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
 pub(crate) fn tags(messages: &[Message<'_>], tags: &mut [[u8; TAG_LEN]]) {
     let mut schedule = Schedule::new(messages);
-    while let Some(Turn { spread, order }) = schedule.next(LANES) {
-        match spread {
-            1 => run::<1>(messages, order, tags),
-            2 => run::<2>(messages, order, tags),
-            4 => run::<4>(messages, order, tags),
-            _ => run::<8>(messages, order, tags),
+    while let Some(turn) = schedule.next(LANES, 2) {
+        match (turn.groups, turn.spread) {
+            (2, _) => run::<2, 1>(messages, turn.order, tags),
+            (_, 1) => run::<1, 1>(messages, turn.order, tags),
+            (_, 2) => run::<1, 2>(messages, turn.order, tags),
+            (_, 4) => run::<1, 4>(messages, turn.order, tags),
+            _ => run::<1, 8>(messages, turn.order, tags),
         }
     }
 }
 
-/// Authenticates `LANES / SPREAD` messages at most.
-#[inline]
+/// Authenticates `GROUPS * LANES / SPREAD` messages at most. With two groups there are two chains
+/// of instructions that do not wait for one another.
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
-fn run<const SPREAD: usize>(messages: &[Message<'_>], order: &[usize], tags: &mut [[u8; TAG_LEN]]) {
+fn run<const GROUPS: usize, const SPREAD: usize>(
+    messages: &[Message<'_>],
+    order: &[usize],
+    tags: &mut [[u8; TAG_LEN]],
+) {
     // Lanes to spare follow the longest message: no masks on their account.
-    let mut lanes = [&messages[order[0]]; LANES];
-    for (lane, &i) in lanes.chunks_exact_mut(SPREAD).zip(order) {
+    let mut lanes = [[&messages[order[0]]; LANES]; GROUPS];
+    for (lane, &i) in lanes.as_flattened_mut().chunks_exact_mut(SPREAD).zip(order) {
         lane.fill(&messages[i]);
     }
-    let [r_low, s_low, r_high, s_high] = transpose(&lanes.map(|message| message.key));
-    let factors = Factors::new::<SPREAD>(r_low, r_high);
-    let sum = evaluate::<SPREAD>(&lanes, &factors);
-    let [low, high] = sum.finish::<SPREAD>([s_low, s_high]);
-    let (low, high) = (store(low), store(high));
-    for (group, &i) in order.iter().enumerate() {
-        tags[i][..8].copy_from_slice(&low[group * SPREAD].to_le_bytes());
-        tags[i][8..].copy_from_slice(&high[group * SPREAD].to_le_bytes());
+    let zero = _mm512_setzero_si512();
+    let (mut r, mut s) = ([[zero; 2]; GROUPS], [[zero; 2]; GROUPS]);
+    for g in 0..GROUPS {
+        let [r_low, s_low, r_high, s_high] = transpose(&lanes[g].map(|message| message.key));
+        (r[g], s[g]) = ([r_low, r_high], [s_low, s_high]);
+    }
+    let factors = Factors::new::<GROUPS, SPREAD>(&r);
+    let sums = evaluate::<GROUPS, SPREAD>(&lanes, &factors);
+    let mut halves = [[[0; LANES]; 2]; GROUPS];
+    for g in 0..GROUPS {
+        let [low, high] = sums[g].finish::<SPREAD>(s[g]);
+        halves[g] = [store(low), store(high)];
+    }
+    for (member, &i) in order.iter().enumerate() {
+        let lane = member * SPREAD;
+        let [low, high] = &halves[lane / LANES];
+        tags[i][..8].copy_from_slice(&low[lane % LANES].to_le_bytes());
+        tags[i][8..].copy_from_slice(&high[lane % LANES].to_le_bytes());
     }
 }
 
 /// The polynomials; those of a message are to be added up.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
-fn evaluate<const SPREAD: usize>(lanes: &[&Message<'_>; LANES], factors: &Factors) -> Sum {
-    let reader = Reader::<LANES, SPREAD>::new(lanes);
-    let mut sum = Sum::zero();
+fn evaluate<const GROUPS: usize, const SPREAD: usize>(
+    lanes: &Lanes<'_, GROUPS, LANES>,
+    factors: &[Factors; GROUPS],
+) -> [Sum; GROUPS] {
+    let reader = Reader::<GROUPS, LANES, SPREAD>::new(lanes);
+    let mut sums = [Sum::zero(); GROUPS];
     for step in 0..reader.full().start {
-        add_line::<SPREAD>(&mut sum, &Line::edge(&reader, step), factors);
+        add_edge(&mut sums, &reader, step, factors);
     }
     if !reader.full().is_empty() {
-        add_full::<SPREAD>(&mut sum, &reader, factors);
+        add_full(&mut sums, &reader, factors);
     }
-    add_line::<SPREAD>(&mut sum, &Line::edge(&reader, reader.full().end), factors);
+    add_edge(&mut sums, &reader, reader.full().end, factors);
     if SPREAD > 1 {
-        sum = Sum::product(&sum.carry(), &factors.weight);
+        for g in 0..GROUPS {
+            sums[g] = Sum::product(&sums[g].carry(), &factors[g].weight);
+        }
     }
-    sum
+    sums
+}
+
+/// A line with a beginning or the end of a message in it, or nothing at all.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
+fn add_edge<const GROUPS: usize, const SPREAD: usize>(
+    sums: &mut [Sum; GROUPS],
+    reader: &Reader<'_, GROUPS, LANES, SPREAD>,
+    step: usize,
+    factors: &[Factors; GROUPS],
+) {
+    for g in 0..GROUPS {
+        let line = Line::edge(reader, step, g);
+        add_line::<SPREAD>(&mut sums[g], &line, &factors[g]);
+    }
+}
+
+/// All the lines that need no masks. A function of its own, so that the registers are its own.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
+fn add_full<const GROUPS: usize, const SPREAD: usize>(
+    sums: &mut [Sum; GROUPS],
+    reader: &Reader<'_, GROUPS, LANES, SPREAD>,
+    factors: &[Factors; GROUPS],
+) {
+    let mut lines = reader.full_lines();
+    let mut totals = *sums;
+    while let Some(rows) = lines.next() {
+        // Behind the barrier the factors stay in memory: copied to the stack, as there are too many
+        // for the registers, they would not be aligned.
+        let factors = black_box(factors);
+        add_line::<SPREAD>(&mut totals[0], &Line::full(&rows[0]), &factors[0]);
+        if GROUPS == 2 {
+            add_line::<SPREAD>(&mut totals[1], &Line::full(&rows[1]), &factors[1]);
+        }
+    }
+    *sums = totals;
 }
 
 #[inline]
@@ -77,47 +135,18 @@ fn add_line<const SPREAD: usize>(sum: &mut Sum, line: &Line, factors: &Factors) 
     sum.multiply_add(&h, factors.onward::<SPREAD>());
 }
 
-/// All the lines that need no masks. A function of its own, so that the registers are its own.
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
-fn add_full<const SPREAD: usize>(
-    sum: &mut Sum,
-    reader: &Reader<'_, LANES, SPREAD>,
-    factors: &Factors,
-) {
-    let mut lines = reader.full_lines();
-    let mut total = *sum;
-    let Some(mut line) = lines.next().map(|rows| Line::full(&rows)) else {
-        return;
-    };
-    loop {
-        // Behind the barrier the factors stay in memory: copied to the stack, as there are too many
-        // for the registers, they would not be aligned.
-        let factors = black_box(factors);
-        let h = accumulator::<SPREAD>(&mut total, &line);
-        total = products::<SPREAD>(&line, factors);
-        // The next line is read while the accumulator is on its way.
-        let next = lines.next().map(|rows| Line::full(&rows));
-        total.multiply_add(&h, factors.onward::<SPREAD>());
-        match next {
-            Some(next) => line = next,
-            None => break,
-        }
-    }
-    *sum = total;
-}
-
 /// What a line itself contributes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma,avx512vbmi2")]
 fn products<const SPREAD: usize>(line: &Line, factors: &Factors) -> Sum {
     let [r1, r2, r3, r4] = &factors.r;
-    let mut sum = Sum::product(&line.limbs(1), r3);
-    sum.multiply_add(&line.limbs(2), r2);
-    sum.multiply_add(&line.limbs(3), r1);
+    let mut sum = Sum::zero();
     if SPREAD > 1 {
-        sum.multiply_add(&line.limbs(0), r4);
+        sum.multiply_add_block(&line.limbs(0), r4);
     }
+    sum.multiply_add_block(&line.limbs(1), r3);
+    sum.multiply_add_block(&line.limbs(2), r2);
+    sum.multiply_add_block(&line.limbs(3), r1);
     sum
 }
 
@@ -133,12 +162,13 @@ fn accumulator<const SPREAD: usize>(sum: &mut Sum, line: &Line) -> Limbs {
 }
 
 /// The powers of `r`, lane by lane.
+#[derive(Clone, Copy)]
 struct Factors {
     /// `r[i]` is `r` to the power `i + 1`.
     r: [Factor; 4],
-    /// That by which a lane goes on from one of its lines to its next.
+    /// That by which a lane of several goes on from one of its lines to its next.
     stride: Factor,
-    /// That by which the result of a lane is ahead of the end of the message.
+    /// That by which the result of a lane of several is ahead of the end of the message.
     weight: Factor,
 }
 
@@ -151,32 +181,45 @@ impl Factors {
         }
     }
 
+    /// Of the clamped `r` of each lane. Each step for all groups before the next step, as each has
+    /// to wait for the one before it.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma,avx512vbmi2")]
-    fn new<const SPREAD: usize>(r_low: __m512i, r_high: __m512i) -> Self {
-        let [clamp_low, clamp_high] = CLAMP.map(|mask| _mm512_set1_epi64(mask.cast_signed()));
-        let r_low = _mm512_and_si512(r_low, clamp_low);
-        let r_high = _mm512_and_si512(r_high, clamp_high);
-        let r = split(r_low, r_high, _mm512_setzero_si512());
-        let r1 = Factor::new(&r);
-        let r2 = Sum::product(&r, &r1).carry();
-        let f2 = Factor::new(&r2);
-        let f3 = Factor::new(&Sum::product(&r2, &r1).carry());
-        let r4 = Sum::product(&r2, &f2).carry();
-        let f4 = Factor::new(&r4);
-        let one = [
-            _mm512_set1_epi64(1),
-            _mm512_setzero_si512(),
-            _mm512_setzero_si512(),
-        ];
+    fn new<const GROUPS: usize, const SPREAD: usize>(r: &[[__m512i; 2]; GROUPS]) -> [Self; GROUPS] {
+        let mut factors = [Self::zero(); GROUPS];
+        let zero = _mm512_setzero_si512();
+        let (mut r1, mut r2) = ([[zero; 3]; GROUPS], [[zero; 3]; GROUPS]);
+        for g in 0..GROUPS {
+            r1[g] = clamped(r[g]);
+            factors[g].r[0] = Factor::new(&r1[g]);
+        }
+        for g in 0..GROUPS {
+            r2[g] = Sum::product(&r1[g], &factors[g].r[0]).carry();
+            factors[g].r[1] = Factor::new(&r2[g]);
+        }
+        for g in 0..GROUPS {
+            let r3 = Sum::product(&r1[g], &factors[g].r[1]).carry();
+            let r4 = Sum::product(&r2[g], &factors[g].r[1]).carry();
+            factors[g].r[2] = Factor::new(&r3);
+            factors[g].r[3] = Factor::new(&r4);
+            if SPREAD > 1 {
+                factors[g].spread::<SPREAD>(&r4);
+            }
+        }
+        factors
+    }
+
+    /// Adds what several lanes for a message need.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn spread<const SPREAD: usize>(&mut self, r4: &Limbs) {
+        let zero = _mm512_setzero_si512();
+        let one = [_mm512_set1_epi64(1), zero, zero];
         // Lane `i` of `SPREAD` is `SPREAD - 1 - i` lines ahead. The bits of that number, as lanes
         // that have them set.
         let [odd, second, third] = [0b0101_0101, 0b0011_0011, 0b0000_1111];
-        let mut weight = choose(odd, &one, &r4);
-        let mut stride = r4;
-        if SPREAD > 1 {
-            stride = Sum::product(&r4, &f4).carry();
-        }
+        let mut weight = choose(odd, &one, r4);
+        let mut stride = Sum::product(r4, &self.r[3]).carry();
         for (spread, lanes) in [(4, second), (8, third)] {
             if SPREAD >= spread {
                 let factor = Factor::new(&stride);
@@ -184,12 +227,31 @@ impl Factors {
                 stride = Sum::product(&stride, &factor).carry();
             }
         }
+        self.stride = Factor::new(&stride);
+        self.weight = Factor::new(&weight);
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn zero() -> Self {
+        let zero = Factor::zero();
         Self {
-            r: [r1, f2, f3, f4],
-            stride: Factor::new(&stride),
-            weight: Factor::new(&weight),
+            r: [zero; 4],
+            stride: zero,
+            weight: zero,
         }
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512vbmi2")]
+fn clamped([low, high]: [__m512i; 2]) -> Limbs {
+    let [clamp_low, clamp_high] = CLAMP.map(|mask| _mm512_set1_epi64(mask.cast_signed()));
+    split(
+        _mm512_and_si512(low, clamp_low),
+        _mm512_and_si512(high, clamp_high),
+        _mm512_setzero_si512(),
+    )
 }
 
 #[inline]

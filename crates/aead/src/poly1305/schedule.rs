@@ -17,7 +17,9 @@ pub(super) struct Schedule<'a> {
 
 /// Messages that are authenticated in lock-step.
 pub(super) struct Turn<'s> {
-    /// Lanes of each message: 1, 2, 4 or 8.
+    /// How many registers of lanes they fill, 1 or 2.
+    pub(super) groups: usize,
+    /// Lanes of each message: 1, 2, 4 or 8. With two groups it is 1.
     pub(super) spread: usize,
     /// Which messages, the longest first.
     pub(super) order: &'s [usize],
@@ -38,24 +40,26 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Those that go next through `lanes` lanes.
-    pub(super) fn next(&mut self, lanes: usize) -> Option<Turn<'_>> {
+    /// Those that go next through one register of `lanes` lanes, or `most` of them.
+    pub(super) fn next(&mut self, lanes: usize, most: usize) -> Option<Turn<'_>> {
         let rest = &self.order[self.taken..self.messages.len()];
-        let spread = self.spread(rest, lanes)?;
-        let order = &rest[..rest.len().min(lanes / spread)];
-        self.taken += order.len();
-        Some(Turn { spread, order })
-    }
-
-    /// How many lanes a message should get. `order` begins with the longest messages.
-    fn spread(&self, order: &[usize], lanes: usize) -> Option<usize> {
-        let longest = self.messages[*order.first()?].lines();
-        if longest <= SHORT {
-            return Some(1);
-        }
+        let longest = self.messages[*rest.first()?].lines();
         // Messages that are far shorter would leave their lanes idle for most of the time.
-        let alike = order.iter().take(lanes);
-        let alike = alike.filter(|&&i| self.messages[i].lines() * 2 > longest);
-        Some(lanes / alike.count().next_power_of_two())
+        let worthwhile = |&&i: &&usize| longest <= SHORT || self.messages[i].lines() * 2 > longest;
+        let alike = rest.iter().take(most * lanes).filter(worthwhile).count();
+        // A second register pays when it is half full.
+        let groups = if 2 * alike >= 3 * lanes { most } else { 1 };
+        let spread = match alike {
+            _ if longest <= SHORT => 1,
+            alike if alike >= lanes => 1,
+            alike => lanes / alike.next_power_of_two(),
+        };
+        let order = &rest[..rest.len().min(groups * lanes / spread)];
+        self.taken += order.len();
+        Some(Turn {
+            groups,
+            spread,
+            order,
+        })
     }
 }

@@ -233,6 +233,7 @@ fn step_around(from: __m256i, to: __m256i) -> [__m256i; 2] {
 }
 
 /// A number to multiply limbs by.
+#[derive(Clone, Copy)]
 pub(super) struct Factor {
     limbs: Limbs,
     five_times: Limbs,

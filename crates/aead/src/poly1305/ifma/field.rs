@@ -79,6 +79,21 @@ impl Sum {
         }
     }
 
+    /// The same for limbs of a block: the upper one is below 2^25, so that its product with an upper
+    /// limb has no upper part.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(super) fn multiply_add_block(&mut self, limbs: &Limbs, factor: &Factor) {
+        for (i, (&limb, multiple)) in limbs.iter().zip(&factor.0).enumerate() {
+            for (k, &part) in multiple.iter().enumerate() {
+                self.low[k] = _mm512_madd52lo_epu64(self.low[k], limb, part);
+                if (i, k) != (2, 2) {
+                    self.high[k] = _mm512_madd52hi_epu64(self.high[k], limb, part);
+                }
+            }
+        }
+    }
+
     /// Adds limbs of a block.
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -166,37 +181,55 @@ fn carry([d0, d1, d2, d3]: [__m512i; 4]) -> Limbs {
 }
 
 /// A number `x` to multiply by, as `x`, `x * 2^52` and `x * 2^104`.
+#[derive(Clone, Copy)]
 pub(super) struct Factor([Limbs; 3]);
 
 impl Factor {
     #[inline]
     #[target_feature(enable = "avx512f")]
+    pub(super) fn zero() -> Self {
+        Self([[_mm512_setzero_si512(); 3]; 3])
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
     pub(super) fn new(limbs: &Limbs) -> Self {
-        let mask = _mm512_set1_epi64(MASK_52.cast_signed());
-        let x = [
-            _mm512_and_si512(limbs[0], mask),
-            _mm512_and_si512(limbs[1], mask),
-            limbs[2],
+        let mask_26 = _mm512_set1_epi64(MASK_26.cast_signed());
+        let x = [low_52(limbs[0]), low_52(limbs[1]), limbs[2]];
+        // Everything from bit 130 upwards returns at the bottom, five times. Bit 130 is bit 26 of
+        // the upper limb, which is, one place further up, the middle limb of `x` and, two places
+        // further up, the lower one.
+        let [low, middle] = [0, 1].map(|i| _mm512_srli_epi64::<26>(x[i]));
+        let [above_low, above_middle] = [1, 2].map(|i| _mm512_slli_epi64::<26>(x[i]));
+        let above = five_times(_mm512_add_epi64(middle, above_middle));
+        let once = [above, x[0], _mm512_and_si512(x[1], mask_26)];
+        let above_low = _mm512_and_si512(above_low, _mm512_set1_epi64(MASK_52.cast_signed()));
+        let twice = [
+            five_times(_mm512_add_epi64(low, above_low)),
+            five_times(_mm512_add_epi64(middle, above_middle)),
+            _mm512_and_si512(x[0], mask_26),
         ];
-        let shifted = shift_52(&x);
-        Self([x, shifted, shift_52(&shifted)])
+        Self([x, settle(&once), settle(&twice)])
     }
 }
 
-/// `x * 2^52`, reduced.
+/// Brings the lower limbs below 2^52.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn shift_52(x: &Limbs) -> Limbs {
-    let mask_52 = _mm512_set1_epi64(MASK_52.cast_signed());
-    let mask_26 = _mm512_set1_epi64(MASK_26.cast_signed());
-    // Bit 26 of the middle limb is bit 130 afterwards, and the upper limb begins at bit 156.
-    let above = _mm512_add_epi64(_mm512_srli_epi64::<26>(x[1]), _mm512_slli_epi64::<26>(x[2]));
-    let y0 = _mm512_add_epi64(_mm512_slli_epi64::<2>(above), above);
-    let y1 = _mm512_add_epi64(x[0], _mm512_srli_epi64::<52>(y0));
-    let y2 = _mm512_add_epi64(_mm512_and_si512(x[1], mask_26), _mm512_srli_epi64::<52>(y1));
-    [
-        _mm512_and_si512(y0, mask_52),
-        _mm512_and_si512(y1, mask_52),
-        y2,
-    ]
+fn settle([x0, x1, x2]: &Limbs) -> Limbs {
+    let x1 = _mm512_add_epi64(*x1, _mm512_srli_epi64::<52>(*x0));
+    let x2 = _mm512_add_epi64(*x2, _mm512_srli_epi64::<52>(x1));
+    [low_52(*x0), low_52(x1), x2]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn low_52(limb: __m512i) -> __m512i {
+    _mm512_and_si512(limb, _mm512_set1_epi64(MASK_52.cast_signed()))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn five_times(limb: __m512i) -> __m512i {
+    _mm512_add_epi64(_mm512_slli_epi64::<2>(limb), limb)
 }

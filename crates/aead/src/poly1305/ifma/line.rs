@@ -4,8 +4,8 @@ use core::arch::x86_64::*;
 
 use super::LANES;
 use super::field::{Limbs, split};
-use crate::poly1305::reader::{Edge, Reader};
-use crate::poly1305::{LINE_BLOCKS, LINE_LEN};
+use crate::poly1305::reader::{Edge, Reader, Rows};
+use crate::poly1305::{BLOCK_LEN, LINE_BLOCKS, LINE_LEN};
 
 /// The lines of one step.
 pub(super) struct Line {
@@ -22,42 +22,43 @@ impl Line {
         split(self.low[block], self.high[block], self.present[block])
     }
 
-    /// A line with a beginning or the end of a message in it, or nothing at all.
+    /// A line of a group with a beginning or the end of a message in it, or nothing at all.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
-    pub(super) fn edge<const SPREAD: usize>(
-        reader: &Reader<'_, LANES, SPREAD>,
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(super) fn edge<const GROUPS: usize, const SPREAD: usize>(
+        reader: &Reader<'_, GROUPS, LANES, SPREAD>,
         step: usize,
+        group: usize,
     ) -> Self {
         let mut rows = [[0; LINE_LEN]; LANES];
-        let mut present = [0_u8; LINE_BLOCKS];
-        for (lane, row) in rows.iter_mut().enumerate() {
-            let Edge {
-                lead,
-                data,
-                lengths,
-            } = reader.edge(step, lane);
-            for block in &mut present[lead..] {
-                *block |= 1 << lane;
-            }
-            let mut blocks =
-                _mm512_maskz_expand_epi64(u8::MAX.unbounded_shl(2 * lead as u32), load_part(data));
-            if let Some(lengths) = lengths {
-                let [a, b] = lengths.map(u64::cast_signed);
-                blocks = _mm512_inserti32x4::<3>(blocks, _mm_set_epi64x(b, a));
-            }
-            store(row, blocks);
+        let mut leads = [0; LANES];
+        let mut ends = 0;
+        for lane in 0..LANES {
+            let Edge { lead, data } = reader.edge(step, group, lane);
+            store(&mut rows[lane], load_behind(data, lead * BLOCK_LEN));
+            leads[lane] = lead as u64;
+            ends |= u8::from(reader.is_end(step, lane)) << lane;
         }
-        Self::read(
-            &rows.each_ref().map(halves),
-            present.map(|lanes| _mm512_maskz_set1_epi64(lanes, 1)),
-        )
+        let leads = load_lanes(&leads);
+        let mut present = [leads; LINE_BLOCKS];
+        for (block, present) in present.iter_mut().enumerate() {
+            let there = _mm512_cmple_epu64_mask(leads, _mm512_set1_epi64(block as i64));
+            *present = _mm512_maskz_set1_epi64(there, 1);
+        }
+        let mut line = Self::read(&rows.each_ref().map(halves), present);
+        if ends != 0 {
+            let [aad, text] = reader.lengths(group).map(|lengths| load_lanes(&lengths));
+            let last = LINE_BLOCKS - 1;
+            line.low[last] = _mm512_mask_mov_epi64(line.low[last], ends, aad);
+            line.high[last] = _mm512_mask_mov_epi64(line.high[last], ends, text);
+        }
+        line
     }
 
     /// A line that is data in all lanes.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(super) fn full(rows: &[&[u8; LINE_LEN]; LANES]) -> Self {
+    pub(super) fn full(rows: &Rows<'_, LANES>) -> Self {
         Self::read(&rows.map(halves), [_mm512_set1_epi64(1); LINE_BLOCKS])
     }
 
@@ -113,14 +114,22 @@ fn load_two(a: &[u8; 32], b: &[u8; 32]) -> __m512i {
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b)
 }
 
-/// At most a line, zeros behind it.
+/// `lead` zeros, the bytes, and zeros behind them: a line at most.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn load_part(bytes: &[u8]) -> __m512i {
-    let above = u64::MAX.checked_shl(bytes.len() as u32).unwrap_or(0);
+fn load_behind(bytes: &[u8], lead: usize) -> __m512i {
+    let mask = !u64::MAX.unbounded_shl(bytes.len() as u32);
+    let mask = mask.unbounded_shl(lead as u32);
     // SAFETY: the mask has a bit for no byte that is not in the slice, and bytes without a bit
     // are not accessed.
-    unsafe { _mm512_maskz_loadu_epi8(!above, bytes.as_ptr().cast()) }
+    unsafe { _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().wrapping_sub(lead).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_lanes(lanes: &[u64; LANES]) -> __m512i {
+    // SAFETY: the array is 64 readable bytes; no alignment is asked for.
+    unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
 }
 
 #[inline]
