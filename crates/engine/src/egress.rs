@@ -21,7 +21,7 @@ use crate::dataplane::{Dataplane, Peer};
 use crate::outbox::Outbox;
 use crate::stats::DropReason;
 use crate::unreachable::Unreachable;
-use crate::wait;
+use crate::wait::WaitSet;
 
 /// Bytes of one read: the virtio header and the largest packet.
 const READ_BUFFER: usize = MAX_PACKET + 64;
@@ -67,25 +67,36 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
             let egress = lock(shared);
             (Arc::clone(&egress.queue), Arc::clone(&egress.dataplane))
         };
+        if let Err(error) = Self::run_until_stopped(shared, &*queue, &dataplane) {
+            let log = dataplane.log();
+            log.error(format_args!("waiting for the device: {error}"));
+            dataplane.stop();
+        }
+    }
+
+    fn run_until_stopped(
+        shared: &Mutex<Self>,
+        queue: &T,
+        dataplane: &Dataplane<S>,
+    ) -> io::Result<()> {
+        let busy = WaitSet::new()?;
+        busy.add(0, queue.as_fd())?;
+        busy.add(1, dataplane.stop_fd())?;
+        let quiet = WaitSet::new()?;
+        quiet.add(0, dataplane.handed_over().as_fd())?;
+        quiet.add(1, dataplane.stop_fd())?;
         while !dataplane.is_stopping() {
-            let waited = if dataplane.is_busy() {
+            if dataplane.is_busy() {
                 lock(shared).drain();
-                let fds = [queue.as_fd(), dataplane.stop_fd()];
-                wait::wait(fds, Some(QUIET_AFTER)).inspect(|ready| {
-                    if *ready == [false; 2] {
-                        dataplane.hand_back();
-                    }
-                })
+                if busy.wait(Some(QUIET_AFTER))?.is_empty() {
+                    dataplane.hand_back();
+                }
             } else {
-                let fds = [dataplane.handed_over().as_fd(), dataplane.stop_fd()];
-                wait::wait(fds, None).inspect(|_| dataplane.handed_over().clear())
-            };
-            if let Err(error) = waited {
-                let log = dataplane.log();
-                log.error(format_args!("waiting for the device: {error}"));
-                dataplane.stop();
+                quiet.wait(None)?;
+                dataplane.handed_over().clear();
             }
         }
+        Ok(())
     }
 
     /// Moves what the device has, for the receiving thread of a quiet tunnel: a packet and its

@@ -26,7 +26,7 @@ use crate::dataplane::{Dataplane, Peer, Routes};
 use crate::egress::{Egress, QUIET_PACKETS};
 use crate::handshake_queue::Handshake;
 use crate::stats::DropReason;
-use crate::wait;
+use crate::wait::{self, WaitSet};
 
 /// The thread that moves datagrams from the sockets to one TUN queue.
 pub(crate) struct Ingress<T: TunQueue, S: DatagramSocket> {
@@ -86,29 +86,40 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
     }
 
     fn receive_until_rebound(&mut self, sockets: &S, receiver: &mut S::Receiver) -> io::Result<()> {
+        const REBOUND: u8 = 0;
+        const TUN: u8 = 1;
+        const V4: u8 = 2;
+        const V6: u8 = 3;
         let dataplane = Arc::clone(&self.dataplane);
-        let rebound = dataplane.rebound().as_fd();
-        // A family that the host does not have is never ready: the wake stands in for it.
-        let v4 = sockets.fd(Family::V4).unwrap_or(rebound);
-        let v6 = sockets.fd(Family::V6).unwrap_or(rebound);
+        let queue = Arc::clone(&self.queue);
+        let set = WaitSet::new()?;
+        set.add(REBOUND, dataplane.rebound().as_fd())?;
+        for (number, family) in [(V4, Family::V4), (V6, Family::V6)] {
+            // The host may lack a family.
+            if let Some(fd) = sockets.fd(family) {
+                set.add(number, fd)?;
+            }
+        }
+        let mut watches_tun = false;
         loop {
-            let is_quiet = !dataplane.is_busy();
-            let tun = if is_quiet {
-                self.queue.as_fd()
-            } else {
-                rebound
-            };
-            let [woken, v4_ready, v6_ready, tun_ready] = wait::wait([rebound, v4, v6, tun], None)?;
-            if woken {
+            if watches_tun == dataplane.is_busy() {
+                match watches_tun {
+                    true => set.remove(queue.as_fd())?,
+                    false => set.add(TUN, queue.as_fd())?,
+                }
+                watches_tun = !watches_tun;
+            }
+            let ready = set.wait(None)?;
+            if ready.has(REBOUND) {
                 return Ok(());
             }
-            if is_quiet && tun_ready {
+            if watches_tun && ready.has(TUN) {
                 Egress::lend_a_hand(&self.egress);
             }
-            if v4_ready {
+            if ready.has(V4) {
                 self.receive(sockets, Family::V4, receiver)?;
             }
-            if v6_ready {
+            if ready.has(V6) {
                 self.receive(sockets, Family::V6, receiver)?;
             }
         }
