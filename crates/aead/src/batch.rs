@@ -81,10 +81,12 @@ impl Drop for OneTimeKeys {
     }
 }
 
-/// Up to sixteen packets of a batch.
+/// Up to sixteen packets of a batch, with the first and the last word of the nonce in common: with
+/// counters in a row, all of the batch, unless 2^32 is passed.
 struct Group {
     packets: [usize; GROUP],
     len: usize,
+    nonce: [u32; 2],
 }
 
 impl Group {
@@ -92,6 +94,7 @@ impl Group {
         Self {
             packets: [0; GROUP],
             len: 0,
+            nonce: [0; 2],
         }
     }
 
@@ -101,6 +104,12 @@ impl Group {
         self.len = 0;
         while *next < packets.count() && self.len < GROUP {
             if packets.text_len(*next).is_some() {
+                let [first, _, last] = packets.nonce(*next);
+                if self.len == 0 {
+                    self.nonce = [first, last];
+                } else if self.nonce != [first, last] {
+                    break;
+                }
                 packets.prepare(*next);
                 self.packets[self.len] = *next;
                 self.len += 1;
@@ -180,9 +189,10 @@ impl<'a, P: Packets> Blocks<'a, P> {
     }
 
     fn push(&mut self, member: usize, first: u32, count: u32) {
+        let [_, nonce, _] = self.packets.nonce(self.group.packets[member]);
         self.runs[self.run_count] = Run {
             member,
-            nonce: self.packets.nonce(self.group.packets[member]),
+            nonce,
             first,
             count,
         };
@@ -191,6 +201,10 @@ impl<'a, P: Packets> Blocks<'a, P> {
 }
 
 impl<P: Packets> Stream for Blocks<'_, P> {
+    fn nonce(&self) -> [u32; 2] {
+        self.group.nonce
+    }
+
     #[inline(always)]
     fn fill<const N: usize>(&mut self, lanes: &mut Lanes<N>) -> bool {
         lanes.clear();

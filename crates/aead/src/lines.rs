@@ -17,6 +17,9 @@ pub(crate) struct Span<'a> {
 
 /// What a kernel is to encrypt or decrypt, some blocks at a time.
 pub(crate) trait Stream {
+    /// The first and the last word of all nonces.
+    fn nonce(&self) -> [u32; 2];
+
     /// The next blocks to make. `false` when there are none left.
     fn fill<const N: usize>(&mut self, lanes: &mut Lanes<N>) -> bool;
 

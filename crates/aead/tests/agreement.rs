@@ -78,8 +78,15 @@ fn batches() -> impl Strategy<Value = Batch> {
                 vec(one, count).boxed()
             }
         });
-    (any::<u64>(), lengths).prop_flat_map(|(seed, lengths)| {
-        vec((0..70_usize, any::<u64>()), lengths.len()).prop_map(move |gaps| {
+    // Mostly counters with their upper half in common, as those of a session have.
+    let counters = prop_oneof![
+        8 => 0..1_u64 << 32,
+        2 => (1_u64 << 32) - 3..(1_u64 << 32) + 3,
+        1 => any::<u64>(),
+    ];
+    (any::<u64>(), lengths).prop_flat_map(move |(seed, lengths)| {
+        let gaps = vec((0..70_usize, counters.clone()), lengths.len());
+        gaps.prop_map(move |gaps| {
             let pieces: Vec<_> = lengths
                 .iter()
                 .zip(gaps)

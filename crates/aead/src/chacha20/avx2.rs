@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use core::hint::black_box;
 
-use super::{BLOCK_LEN, CONSTANTS, Lanes};
+use super::{BLOCK_LEN, Frame, Lanes};
 use crate::lines::{Span, Stream};
 
 const LANES: usize = 8;
@@ -12,8 +12,8 @@ const LANES: usize = 8;
 /// Half a block.
 const HALF_LEN: usize = 32;
 
-/// Two rounds of eight states. Macros, because a call would clear the registers.
-macro_rules! double_round {
+/// A round of eight states. Macros, because a call would clear the registers.
+macro_rules! column_round {
     ($v:ident, $rotations:ident) => {
         quarter_rounds!(
             $v,
@@ -22,6 +22,11 @@ macro_rules! double_round {
             [8, 9, 10, 11],
             [12, 13, 14, 15]
         );
+    };
+}
+
+macro_rules! diagonal_round {
+    ($v:ident, $rotations:ident) => {
         quarter_rounds!(
             $v,
             $rotations,
@@ -29,6 +34,18 @@ macro_rules! double_round {
             [10, 11, 8, 9],
             [15, 12, 13, 14]
         );
+    };
+}
+
+/// The first round from where [`Frame::begun`] leaves it.
+macro_rules! rest_of_first_round {
+    ($v:ident, $rotations:ident) => {
+        for i in [12, 14] {
+            $v[i] = $rotations.by_16(_mm256_xor_si256($v[i], $v[i - 12]));
+        }
+        add_xor_rotate!($v, [8, 10], [12, 14], [4, 6], rotate::<12, 20>);
+        add_xor_rotate!($v, [0, 2], [4, 6], [12, 14], |v| $rotations.by_8(v));
+        add_xor_rotate!($v, [8, 10], [12, 14], [4, 6], rotate::<7, 25>);
     };
 }
 
@@ -43,10 +60,10 @@ macro_rules! quarter_rounds {
     };
 }
 
-/// `to += by; xored = (xored ^ to) <<< bits`, four times.
+/// `to += by; xored = (xored ^ to) <<< bits`, for each of a few.
 macro_rules! add_xor_rotate {
     ($v:ident, $to:expr, $by:expr, $xored:expr, $rotate:expr) => {
-        for i in 0..4 {
+        for i in 0..$to.len() {
             $v[$to[i]] = _mm256_add_epi32($v[$to[i]], $v[$by[i]]);
             $v[$xored[i]] = $rotate(_mm256_xor_si256($v[$xored[i]], $v[$to[i]]));
         }
@@ -60,14 +77,21 @@ type State = [__m256i; 16];
 #[target_feature(enable = "avx2")]
 pub(crate) fn apply<S: Stream>(key: &[u32; 8], stream: &mut S) {
     let mut lanes = Lanes::<LANES>::new();
-    let mut start = start(key);
+    let frame = Frame::new(key, stream.nonce());
+    let mut start = splat(&frame.start);
+    let mut begun = splat(&frame.begun);
     let mut blocks = Blocks::new();
     let rotations = ByteRotations::new();
     while stream.fill(&mut lanes) {
-        own_rows(&lanes, &mut start);
-        let mut state = start;
-        for _ in 0..10 {
-            double_round!(state, rotations);
+        let own = own_rows(&lanes);
+        [start[12], start[14]] = own;
+        [begun[12], begun[14]] = own;
+        let mut state = begun;
+        rest_of_first_round!(state, rotations);
+        diagonal_round!(state, rotations);
+        for _ in 1..10 {
+            column_round!(state, rotations);
+            diagonal_round!(state, rotations);
         }
         for (row, &start) in state.iter_mut().zip(&start) {
             *row = _mm256_add_epi32(*row, start);
@@ -77,34 +101,35 @@ pub(crate) fn apply<S: Stream>(key: &[u32; 8], stream: &mut S) {
     }
 }
 
-/// The state before the first round, but for the rows that are different in each lane.
+/// The same state in all lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn start(key: &[u32; 8]) -> State {
+fn splat(words: &[u32; 16]) -> State {
     let mut state = [_mm256_setzero_si256(); 16];
-    for (row, word) in state.iter_mut().zip(CONSTANTS.iter().chain(key)) {
+    for (row, word) in state.iter_mut().zip(words) {
         *row = _mm256_set1_epi32(word.cast_signed());
     }
     state
 }
 
-/// Block numbers and nonces: the last four rows.
+/// Block numbers and middle words of the nonces: the rows 12 and 14.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn own_rows(lanes: &Lanes<LANES>, state: &mut State) {
+fn own_rows(lanes: &Lanes<LANES>) -> [__m256i; 2] {
     let lane_numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    let [mut numbers, mut nonces] = [_mm256_setzero_si256(); 2];
     // Each run overwrites the lanes from its first one on.
     let mut lane = 0;
     for run in lanes.runs() {
         let before = _mm256_cmpgt_epi32(_mm256_set1_epi32(lane), lane_numbers);
         let first = run.first.wrapping_sub(lane.cast_unsigned()).cast_signed();
         let number = _mm256_add_epi32(lane_numbers, _mm256_set1_epi32(first));
-        state[12] = _mm256_blendv_epi8(number, state[12], before);
-        for (row, word) in state[13..].iter_mut().zip(run.nonce) {
-            *row = _mm256_blendv_epi8(_mm256_set1_epi32(word.cast_signed()), *row, before);
-        }
+        numbers = _mm256_blendv_epi8(number, numbers, before);
+        let nonce = _mm256_set1_epi32(run.nonce.cast_signed());
+        nonces = _mm256_blendv_epi8(nonce, nonces, before);
         lane += run.count.cast_signed();
     }
+    [numbers, nonces]
 }
 
 /// Rotations by whole bytes are shuffles.

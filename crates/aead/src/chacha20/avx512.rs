@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{BLOCK_LEN, CONSTANTS, Lanes};
+use super::{BLOCK_LEN, Frame, Lanes};
 use crate::lines::{Span, Stream};
 
 const LANES: usize = 16;
@@ -11,7 +11,25 @@ const LANES: usize = 16;
 macro_rules! double_round {
     ($v:ident) => {
         quarter_rounds!($v, [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]);
+        diagonal_round!($v);
+    };
+}
+
+macro_rules! diagonal_round {
+    ($v:ident) => {
         quarter_rounds!($v, [5, 6, 7, 4], [10, 11, 8, 9], [15, 12, 13, 14]);
+    };
+}
+
+/// The first round from where [`Frame::begun`] leaves it.
+macro_rules! rest_of_first_round {
+    ($v:ident) => {
+        for i in [12, 14] {
+            $v[i] = _mm512_rol_epi32::<16>(_mm512_xor_si512($v[i], $v[i - 12]));
+        }
+        add_xor_rotate!($v, [8, 10], [12, 14], [4, 6], 12);
+        add_xor_rotate!($v, [0, 2], [4, 6], [12, 14], 8);
+        add_xor_rotate!($v, [8, 10], [12, 14], [4, 6], 7);
     };
 }
 
@@ -26,16 +44,16 @@ macro_rules! quarter_rounds {
     };
 }
 
-/// `to += by; xored = (xored ^ to) <<< bits`, four times.
+/// `to += by; xored = (xored ^ to) <<< bits`, for each of a few.
 macro_rules! add_xor_rotate {
     ($v:ident, $to:expr, $by:expr, $xored:expr, $bits:literal) => {
-        for i in 0..4 {
+        for i in 0..$to.len() {
             $v[$to[i]] = _mm512_add_epi32($v[$to[i]], $v[$by[i]]);
         }
-        for i in 0..4 {
+        for i in 0..$to.len() {
             $v[$xored[i]] = _mm512_xor_si512($v[$xored[i]], $v[$to[i]]);
         }
-        for i in 0..4 {
+        for i in 0..$to.len() {
             $v[$xored[i]] = _mm512_rol_epi32::<$bits>($v[$xored[i]]);
         }
     };
@@ -45,7 +63,7 @@ macro_rules! add_xor_rotate {
 /// all registers.
 macro_rules! apply_blocks {
     ($lanes:expr, $blocks:expr, $stream:expr) => {
-        let mut blocks = $blocks.as_slice();
+        let mut blocks = $blocks.0.as_slice();
         for run in $lanes.runs() {
             let (mut first, mut count) = (run.first, run.count as usize);
             while count > 0 {
@@ -54,15 +72,15 @@ macro_rules! apply_blocks {
                 let (now, later) = blocks.split_at(lines.len());
                 match source {
                     None => {
-                        for (line, &block) in lines.iter_mut().zip(now) {
-                            store(line, _mm512_xor_si512(load(line), block));
+                        for (line, block) in lines.iter_mut().zip(now) {
+                            store(line, _mm512_xor_si512(load(line), load(block)));
                         }
                     }
                     Some(source) => {
-                        for ((line, from), &block) in
+                        for ((line, from), block) in
                             lines.iter_mut().zip(source.as_chunks().0).zip(now)
                         {
-                            store(line, _mm512_xor_si512(load(from), block));
+                            store(line, _mm512_xor_si512(load(from), load(block)));
                         }
                     }
                 }
@@ -70,11 +88,11 @@ macro_rules! apply_blocks {
                 count -= now.len();
                 first = first.wrapping_add(now.len() as u32);
                 if !end.is_empty()
-                    && let Some((&block, later)) = blocks.split_first()
+                    && let Some((block, later)) = blocks.split_first()
                 {
                     let text =
                         load_part(source.map_or(&*end, |source| source.as_chunks::<BLOCK_LEN>().1));
-                    store_part(end, _mm512_xor_si512(text, block));
+                    store_part(end, _mm512_xor_si512(text, load(block)));
                     blocks = later;
                     count = 0;
                 }
@@ -86,142 +104,126 @@ macro_rules! apply_blocks {
 /// One word of sixteen blocks a register.
 type State = [__m512i; 16];
 
-/// One block a register.
-type Blocks = [__m512i; LANES];
-
-/// Makes all blocks of a stream and applies each to its line.
+/// Makes all blocks of a stream and applies each to its line. While one call of the block function
+/// is in its rounds, the blocks of the one before are put together, and those of the one before that
+/// are applied.
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(crate) fn apply<S: Stream>(key: &[u32; 8], stream: &mut S) {
     let mut lanes = [Lanes::new(), Lanes::new(), Lanes::new()];
     let [mut before, mut now, mut next] = lanes.each_mut();
     let mut more = stream.fill(now);
-    let mut start = start(key);
+    let frame = Frame::new(key, stream.nonce());
+    let mut start = splat(&frame.start);
+    let mut begun = splat(&frame.begun);
     let mut own = own_rows(now);
-    let mut scratch = Scratch::new();
+    let mut finished = [_mm512_setzero_si512(); 16];
+    let mut blocks = Blocks::new();
     while more {
-        start[12..].copy_from_slice(&own);
-        let mut state = start;
-        double_round!(state);
+        [start[12], start[14]] = own;
+        [begun[12], begun[14]] = own;
+        let mut state = begun;
+        rest_of_first_round!(state);
+        diagonal_round!(state);
         more = stream.fill(next);
         own = own_rows(next);
-        for i in [0, 2] {
+        for i in 0..4 {
             double_round!(state);
-            transpose_rows(&scratch.finished, &mut scratch.fours, i);
-            transpose_rows(&scratch.finished, &mut scratch.fours, i + 1);
-        }
-        for j in [0, 2] {
-            double_round!(state);
-            transpose_fours(&scratch.fours, &mut scratch.blocks, j);
-            transpose_fours(&scratch.fours, &mut scratch.blocks, j + 1);
+            blocks.put_rows(&finished, i);
         }
         double_round!(state);
         double_round!(state);
-        apply_blocks!(before, scratch.blocks, stream);
+        apply_blocks!(before, blocks, stream);
         double_round!(state);
         double_round!(state);
         double_round!(state);
         for i in 0..16 {
-            scratch.finished[i] = _mm512_add_epi32(state[i], start[i]);
+            finished[i] = _mm512_add_epi32(state[i], start[i]);
         }
         (before, now, next) = (now, next, before);
     }
     for i in 0..4 {
-        transpose_rows(&scratch.finished, &mut scratch.fours, i);
+        blocks.put_rows(&finished, i);
     }
-    for j in 0..4 {
-        transpose_fours(&scratch.fours, &mut scratch.blocks, j);
-    }
-    apply_blocks!(before, scratch.blocks, stream);
+    apply_blocks!(before, blocks, stream);
 }
 
-/// The state before the first round, but for the rows that are different in each lane.
+/// The same state in all lanes.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn start(key: &[u32; 8]) -> State {
+#[target_feature(enable = "avx512f")]
+fn splat(words: &[u32; 16]) -> State {
     let mut state = [_mm512_setzero_si512(); 16];
-    for (row, word) in state.iter_mut().zip(CONSTANTS.iter().chain(key)) {
+    for (row, word) in state.iter_mut().zip(words) {
         *row = _mm512_set1_epi32(word.cast_signed());
     }
     state
 }
 
-/// Block numbers and nonces: the last four rows.
+/// Block numbers and middle words of the nonces: the rows 12 and 14.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn own_rows(lanes: &Lanes<LANES>) -> [__m512i; 4] {
+fn own_rows(lanes: &Lanes<LANES>) -> [__m512i; 2] {
     let lane_numbers = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let mut rows = [_mm512_setzero_si512(); 4];
+    let [mut numbers, mut nonces] = [_mm512_setzero_si512(); 2];
     // Each run overwrites the lanes from its first one on.
     let mut lane = 0;
     for run in lanes.runs() {
         let mask = u16::MAX << lane;
         let first = run.first.wrapping_sub(lane).cast_signed();
-        let number = _mm512_add_epi32(lane_numbers, _mm512_set1_epi32(first));
-        rows[0] = _mm512_mask_mov_epi32(rows[0], mask, number);
-        for (row, word) in rows[1..].iter_mut().zip(run.nonce) {
-            *row = _mm512_mask_set1_epi32(*row, mask, word.cast_signed());
-        }
+        let first = _mm512_set1_epi32(first);
+        numbers = _mm512_mask_add_epi32(numbers, mask, lane_numbers, first);
+        nonces = _mm512_mask_set1_epi32(nonces, mask, run.nonce.cast_signed());
         lane += run.count;
     }
-    rows
+    [numbers, nonces]
 }
 
-/// What goes from one call of the block function to the next.
-struct Scratch {
-    /// States after their last round, still one word a register.
-    finished: State,
-    /// The same half transposed: `fours[4 * i + j]` has words 4i to 4i + 3 of the lanes j, 4 + j,
-    /// 8 + j and 12 + j.
-    fours: State,
-    blocks: Blocks,
-}
+/// Blocks as they are applied.
+#[repr(align(64))]
+struct Blocks([[u8; BLOCK_LEN]; LANES]);
 
-impl Scratch {
+impl Blocks {
+    const fn new() -> Self {
+        Self([[0; BLOCK_LEN]; LANES])
+    }
+
+    /// Puts the words 4i to 4i + 3 of all lanes into their places. The second half of the
+    /// transposition is done by how they are stored, because only one execution port of some
+    /// processors can shuffle.
     #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn new() -> Self {
-        let zero = [_mm512_setzero_si512(); 16];
-        Self {
-            finished: zero,
-            fours: zero,
-            blocks: zero,
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn put_rows(&mut self, rows: &State, i: usize) {
+        let [a, b, c, d] = [
+            rows[4 * i],
+            rows[4 * i + 1],
+            rows[4 * i + 2],
+            rows[4 * i + 3],
+        ];
+        let low_ab = _mm512_unpacklo_epi32(a, b);
+        let high_ab = _mm512_unpackhi_epi32(a, b);
+        let low_cd = _mm512_unpacklo_epi32(c, d);
+        let high_cd = _mm512_unpackhi_epi32(c, d);
+        // Of the lanes j, 4 + j, 8 + j and 12 + j.
+        let fours = [
+            _mm512_unpacklo_epi64(low_ab, low_cd),
+            _mm512_unpackhi_epi64(low_ab, low_cd),
+            _mm512_unpacklo_epi64(high_ab, high_cd),
+            _mm512_unpackhi_epi64(high_ab, high_cd),
+        ];
+        for (j, four) in fours.into_iter().enumerate() {
+            self.put_four(j, i, _mm512_extracti32x4_epi32::<0>(four));
+            self.put_four(j + 4, i, _mm512_extracti32x4_epi32::<1>(four));
+            self.put_four(j + 8, i, _mm512_extracti32x4_epi32::<2>(four));
+            self.put_four(j + 12, i, _mm512_extracti32x4_epi32::<3>(four));
         }
     }
-}
 
-/// The first half of the transposition: rows 4i to 4i + 3.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn transpose_rows(rows: &State, fours: &mut State, i: usize) {
-    let [a, b, c, d] = [
-        rows[4 * i],
-        rows[4 * i + 1],
-        rows[4 * i + 2],
-        rows[4 * i + 3],
-    ];
-    let low_ab = _mm512_unpacklo_epi32(a, b);
-    let high_ab = _mm512_unpackhi_epi32(a, b);
-    let low_cd = _mm512_unpacklo_epi32(c, d);
-    let high_cd = _mm512_unpackhi_epi32(c, d);
-    fours[4 * i] = _mm512_unpacklo_epi64(low_ab, low_cd);
-    fours[4 * i + 1] = _mm512_unpackhi_epi64(low_ab, low_cd);
-    fours[4 * i + 2] = _mm512_unpacklo_epi64(high_ab, high_cd);
-    fours[4 * i + 3] = _mm512_unpackhi_epi64(high_ab, high_cd);
-}
-
-/// The second half: lanes j, 4 + j, 8 + j and 12 + j.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn transpose_fours(fours: &State, blocks: &mut Blocks, j: usize) {
-    let [a, b, c, d] = [fours[j], fours[j + 4], fours[j + 8], fours[j + 12]];
-    let ab_low = _mm512_shuffle_i32x4::<0x44>(a, b);
-    let ab_high = _mm512_shuffle_i32x4::<0xee>(a, b);
-    let cd_low = _mm512_shuffle_i32x4::<0x44>(c, d);
-    let cd_high = _mm512_shuffle_i32x4::<0xee>(c, d);
-    blocks[j] = _mm512_shuffle_i32x4::<0x88>(ab_low, cd_low);
-    blocks[j + 4] = _mm512_shuffle_i32x4::<0xdd>(ab_low, cd_low);
-    blocks[j + 8] = _mm512_shuffle_i32x4::<0x88>(ab_high, cd_high);
-    blocks[j + 12] = _mm512_shuffle_i32x4::<0xdd>(ab_high, cd_high);
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn put_four(&mut self, lane: usize, i: usize, words: __m128i) {
+        let quarter = &mut self.0[lane].as_chunks_mut::<16>().0[i];
+        // SAFETY: the array is 16 writable bytes; no alignment is asked for.
+        unsafe { _mm_storeu_si128(quarter.as_mut_ptr().cast(), words) }
+    }
 }
 
 #[inline]
