@@ -5,6 +5,7 @@
 mod apt;
 mod bench;
 mod error;
+mod instructions;
 mod packages;
 mod paths;
 mod peers;
@@ -28,7 +29,10 @@ Tasks:
   test            install-peers, then all tests of the workspace, the
                   laboratory's too (root or sudo); `test --help`
   bench           Measure tunnels of hushwired beside those of other makes
-                  (root or sudo); `bench --help`
+                  (root or sudo), or time small pieces of work (`bench micro`);
+                  `bench --help`
+  instructions    Count the instructions of the pure parts and compare them
+                  with the committed baseline; `instructions --help`
 
 Options:
   -h, --help      Show this help
@@ -69,6 +73,11 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         "bench" => bench::bench(&paths, rest),
+        "instructions" if asks_help(rest) => {
+            print!("{}", instructions::Options::HELP);
+            Ok(())
+        }
+        "instructions" => instructions::instructions(&paths, instructions::Options::parse(rest)?),
         "bench-measure" => bench::measure(rest),
         other => Err(Error::Usage(format!("unknown task `{other}`"))),
     }

@@ -54,6 +54,10 @@ const TOOLS: &[Tool] = &[
         package: "util-linux",
     },
     Tool {
+        program: "valgrind",
+        package: "valgrind",
+    },
+    Tool {
         program: "wg",
         package: "wireguard-tools",
     },

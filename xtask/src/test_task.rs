@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
-use crate::{packages, peers};
+use crate::{instructions, packages, peers};
 
 /// Tests that mostly wait for protocol timers of minutes, by program and modules: they run beside all the others.
 const PATIENT: &[(&str, &[&str])] = &[("lab::scenarios", &["recovery::", "rekey::"])];
@@ -107,6 +107,7 @@ pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
     }
     let mut outcomes = runner.all(&programs);
     if !options.narrowed() {
+        outcomes.push(instruction_counts(paths));
         outcomes.push(doc_tests(paths)?);
     }
     summary(&outcomes, start.elapsed())
@@ -308,6 +309,32 @@ fn doc_tests(paths: &Paths) -> Result<Outcome> {
     };
     outcome.report();
     Ok(outcome)
+}
+
+/// The counts beside their baseline, each of them a test.
+fn instruction_counts(paths: &Paths) -> Outcome {
+    let start = Instant::now();
+    let (passed, text) = match instructions::check(paths) {
+        Ok(table) => (true, table),
+        Err(error) => (false, error.to_string()),
+    };
+    let outcome = Outcome {
+        name: "instructions".to_owned(),
+        passed,
+        counts: Counts {
+            passed: if passed {
+                instructions::cases_in(&text)
+            } else {
+                0
+            },
+            failed: u64::from(!passed),
+            ignored: 0,
+        },
+        text: text.into_bytes(),
+        took: start.elapsed(),
+    };
+    outcome.report();
+    outcome
 }
 
 /// What became of one test program.

@@ -9,6 +9,7 @@ mod report;
 
 use std::env;
 use std::fs;
+use std::process::Command;
 
 use candidate::Candidate;
 use measure::Setup;
@@ -18,10 +19,16 @@ pub(crate) use options::Options;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, run};
-use crate::{packages, peers};
+use crate::{instructions, packages, peers};
 
 /// Builds and installs what is measured, then measures; as an ordinary user the latter through sudo.
 pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
+    if let Some((word, rest)) = arguments.split_first()
+        && word == "micro"
+    {
+        let program = instructions::build(paths)?;
+        return run(Command::new(program).arg("micro").args(rest));
+    }
     Options::parse(arguments)?;
     packages::install()?;
     peers::install(paths)?;

@@ -18,6 +18,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) const HELP: &'static str = "\
 Usage: cargo xtask bench [--rounds N] [--seconds N] [--quick] [--json FILE] [--only NAME,...]
+       cargo xtask bench micro [--only CASE]... [--json FILE]
 
 Measures whole tunnels between two hosts of the laboratory, both ends on this
 machine: hushwired, the peers of other makes, and the bare link. In each round
@@ -28,6 +29,10 @@ every metric is taken of all of them in turn; the table shows medians.
   --quick         Two rounds of one second
   --json FILE     Write all samples, medians and ratios to FILE
   --only NAME,... Only these of: veth, hushwired, wireguard-go, boringtun, gotatun
+
+`bench micro` times small pieces of work instead (the cipher by implementation,
+size and batch, the handshake, routing, the replay window, checksums, splitting
+and joining, parsing); its --only takes part of a case's name.
 ";
 
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {

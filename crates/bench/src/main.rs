@@ -1,0 +1,89 @@
+//! Times cases, or does one of them a number of times. `cargo xtask bench micro` and
+//! `cargo xtask instructions` call it.
+
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::fs;
+use std::process::ExitCode;
+
+use hushwire_bench::{Case, cases, micro};
+
+const HELP: &str = "\
+Usage: hushwire-bench micro [--only NAME]... [--json FILE]
+       hushwire-bench list
+       hushwire-bench run CASE TURNS
+
+  micro   Time all cases, or those whose name contains a NAME
+  list    The cases whose instructions can be counted, and over how many turns
+  run     Do a case so many times, for a program that counts instructions
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hushwire-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(words: &[String]) -> Result<(), Box<dyn Error>> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["micro", options @ ..] => time(options),
+        ["list"] => {
+            list();
+            Ok(())
+        }
+        ["run", name, turns] => run(name, turns.parse()?),
+        ["-h" | "--help" | "help"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("unknown arguments\n{HELP}").into()),
+    }
+}
+
+fn time(options: &[&str]) -> Result<(), Box<dyn Error>> {
+    let (mut only, mut json) = (Vec::new(), None);
+    for pair in options.chunks(2) {
+        match pair {
+            ["--only", name] => only.push(*name),
+            ["--json", file] => json = Some(*file),
+            _ => return Err(format!("unknown option or no value: {}", pair.join(" ")).into()),
+        }
+    }
+    let mut cases = cases::all();
+    cases.retain(|case| only.is_empty() || only.iter().any(|part| case.name().contains(part)));
+    if cases.is_empty() {
+        return Err(format!("no case is called {}", only.join(" or ")).into());
+    }
+    let timings = micro::time(&cases);
+    print!("{}", micro::table(&timings));
+    if let Some(file) = json {
+        let text = format!("{:#}\n", micro::json(&timings));
+        fs::write(file, text).map_err(|error| format!("cannot write {file}: {error}"))?;
+        println!("written to {file}");
+    }
+    Ok(())
+}
+
+fn list() {
+    for case in cases::all() {
+        if let Some(turns) = case.turns_to_count() {
+            println!("{} {turns}", case.name());
+        }
+    }
+}
+
+fn run(name: &str, turns: u64) -> Result<(), Box<dyn Error>> {
+    let case: Case = cases::all()
+        .into_iter()
+        .find(|case| case.name() == name)
+        .ok_or_else(|| format!("no case is called {name}: see `hushwire-bench list`"))?;
+    case.prepare()(turns);
+    Ok(())
+}
