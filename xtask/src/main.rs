@@ -6,10 +6,12 @@ mod apt;
 mod bench;
 mod error;
 mod instructions;
+mod kernel;
 mod packages;
 mod paths;
 mod peers;
 mod process;
+mod stamp;
 mod test_task;
 
 use std::process::ExitCode;
@@ -25,7 +27,7 @@ Usage: cargo xtask TASK [OPTIONS]
 Tasks:
   install-peers   Install what the tests need: Debian packages for missing
                   tools (root or sudo), and WireGuard programs of other makes
-                  into target/peers/bin (no privilege needed)
+                  and a kernel into target/peers (no privilege needed)
   test            install-peers, then all tests of the workspace, the
                   laboratory's too (root or sudo); `test --help`
   bench           Measure tunnels of hushwired beside those of other makes
@@ -61,7 +63,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "install-peers" => {
             no_more(rest)?;
             packages::install()?;
-            peers::install(&paths)
+            peers::install(&paths)?;
+            kernel::install(&paths)
         }
         "test" if asks_help(rest) => {
             print!("{}", test_task::Options::HELP);

@@ -38,6 +38,10 @@ const TOOLS: &[Tool] = &[
         package: "iputils-ping",
     },
     Tool {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+    },
+    Tool {
         program: "setpriv",
         package: "util-linux",
     },
@@ -64,6 +68,10 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "wg-quick",
         package: "wireguard-tools",
+    },
+    Tool {
+        program: "xz",
+        package: "xz-utils",
     },
     Tool {
         program: "zsh",

@@ -38,4 +38,9 @@ impl Paths {
     pub(crate) fn peers_bin(&self) -> PathBuf {
         self.peers().join("bin")
     }
+
+    /// The folder of what the virtual machine is made from; the laboratory looks for it beside the peers' programs.
+    pub(crate) fn vm(&self) -> PathBuf {
+        self.peers().join("vm")
+    }
 }

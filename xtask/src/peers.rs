@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 
 use crate::apt;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::process::{cargo, run};
+use crate::stamp::Stamp;
 
 /// Where a peer's program comes from.
 enum Origin {
@@ -57,11 +57,11 @@ pub(crate) fn install(paths: &Paths) -> Result<()> {
     let bin = paths.peers_bin();
     fs::create_dir_all(&bin).map_err(Error::file("make the folder", &bin))?;
     for peer in PEERS {
-        let stamp = Stamp::of(peer, paths);
+        let stamp = stamp(peer, paths);
         if stamp.is_fresh(&bin.join(peer.binary)) {
             continue;
         }
-        eprintln!("installing {} from {}", peer.binary, stamp.wanted);
+        eprintln!("installing {} from {}", peer.binary, stamp.wanted());
         match &peer.origin {
             Origin::Debian { package, suite } => from_debian(peer.binary, package, suite, paths)?,
             Origin::Crate { name, version } => from_crate(name, version, paths)?,
@@ -74,7 +74,7 @@ pub(crate) fn install(paths: &Paths) -> Result<()> {
 fn from_debian(binary: &str, package: &str, suite: &str, paths: &Paths) -> Result<()> {
     let work = paths.peers().join("apt");
     let unpacked = paths.peers().join("unpacked");
-    let version = apt::extract_package(package, suite, &work, &unpacked)?;
+    let version = apt::extract_package(package, suite, &[], &work, &unpacked)?;
     let from = unpacked.join("usr/bin").join(binary);
     let to = paths.peers_bin().join(binary);
     fs::copy(&from, &to).map_err(Error::file("copy the program", from))?;
@@ -100,31 +100,10 @@ fn from_crate(name: &str, version: &str, paths: &Paths) -> Result<()> {
         .arg(paths.peers()))
 }
 
-/// A note of what a peer's program was made from.
-struct Stamp {
-    file: PathBuf,
-    wanted: String,
-}
-
-impl Stamp {
-    fn of(peer: &Peer, paths: &Paths) -> Self {
-        let wanted = match &peer.origin {
-            Origin::Debian { package, suite } => format!("{package}/{suite}"),
-            Origin::Crate { name, version } => format!("{name} {version}"),
-        };
-        Self {
-            file: paths.peers().join("stamps").join(peer.binary),
-            wanted,
-        }
-    }
-
-    fn is_fresh(&self, program: &Path) -> bool {
-        program.is_file() && fs::read_to_string(&self.file).is_ok_and(|text| text == self.wanted)
-    }
-
-    fn write(&self) -> Result<()> {
-        let folder = self.file.parent().unwrap_or_else(|| Path::new("."));
-        fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
-        fs::write(&self.file, &self.wanted).map_err(Error::file("write", &self.file))
-    }
+fn stamp(peer: &Peer, paths: &Paths) -> Stamp {
+    let wanted = match &peer.origin {
+        Origin::Debian { package, suite } => format!("{package}/{suite}"),
+        Origin::Crate { name, version } => format!("{name} {version}"),
+    };
+    Stamp::new(paths, peer.binary, wanted)
 }

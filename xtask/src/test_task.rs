@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
-use crate::{instructions, packages, peers};
+use crate::{instructions, kernel, packages, peers};
 
 /// Tests that mostly wait for protocol timers of minutes, by program and modules: they run beside all the others.
 const PATIENT: &[(&str, &[&str])] = &[("lab::scenarios", &["recovery::", "rekey::"])];
@@ -73,6 +73,7 @@ pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
     let start = Instant::now();
     packages::install()?;
     peers::install(paths)?;
+    kernel::install(paths)?;
     run(cargo().current_dir(paths.root()).args([
         "build",
         "--release",

@@ -58,7 +58,7 @@ impl Implementation {
     pub fn binary(self) -> Result<PathBuf> {
         let (candidates, advice) = match self {
             Self::Hushwired => (
-                vec![own_binary()],
+                vec![release_binary("hushwired")],
                 "build it with `cargo build --release --bin hushwired`, or name it in HUSHWIRED",
             ),
             _ => (
@@ -225,18 +225,19 @@ impl Daemon {
     }
 }
 
-fn own_binary() -> PathBuf {
-    match env::var_os("HUSHWIRED") {
+/// A binary of ours: the one that the environment names (`HUSHWIRED`, `HUSHWIRE`), else the workspace's release build.
+pub(crate) fn release_binary(name: &str) -> PathBuf {
+    match env::var_os(name.to_uppercase()) {
         Some(path) => path.into(),
         None => {
             let target = env::var_os("CARGO_TARGET_DIR")
                 .map_or_else(|| PathBuf::from("target"), PathBuf::from);
-            workspace().join(target).join("release/hushwired")
+            workspace().join(target).join("release").join(name)
         }
     }
 }
 
-fn peers_directory() -> PathBuf {
+pub(crate) fn peers_directory() -> PathBuf {
     match env::var_os("HUSHWIRE_PEERS_DIR") {
         Some(path) => path.into(),
         None => workspace().join("target/peers/bin"),

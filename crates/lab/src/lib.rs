@@ -45,6 +45,7 @@ mod tools;
 mod tunnel;
 mod uapi;
 mod usage;
+pub mod vm;
 mod wait;
 mod world;
 

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 const SYSTEM_DIRECTORIES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// The Debian package of a tool whose package has another name.
-const PACKAGES: [(&str, &str); 15] = [
+const PACKAGES: [(&str, &str); 17] = [
     ("bash", "bash"),
     ("cat", "coreutils"),
     ("env", "coreutils"),
@@ -19,9 +19,11 @@ const PACKAGES: [(&str, &str); 15] = [
     ("ping", "iputils-ping"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
+    ("sh", "dash"),
     ("sleep", "coreutils"),
     ("ss", "iproute2"),
     ("tc", "iproute2"),
+    ("true", "coreutils"),
     ("unshare", "util-linux"),
     ("wg", "wireguard-tools"),
     ("wg-quick", "wireguard-tools"),
@@ -63,7 +65,7 @@ pub(crate) fn search_path() -> OsString {
     env::join_paths(directories).unwrap_or(own)
 }
 
-fn find_tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn find_tool(name: &str) -> Option<PathBuf> {
     env::split_paths(&search_path())
         .map(|directory| directory.join(name))
         .find(|path| is_executable(path))

@@ -1,5 +1,6 @@
 //! An apt of our own: its sources, lists and cache lie in one folder, and the system's stay as they are.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,30 +9,35 @@ use super::sources::{self, Source};
 use crate::error::{Error, Result};
 use crate::process::{output, run};
 
-/// Fetches `package` of `suite` from the mirror the system itself uses and unpacks it to `into`.
+/// Fetches `package` of `suite` from the mirror the system itself uses and unpacks it to `into`, and with it the packages
+/// it depends on, and they in turn, whose names begin with one of `along`.
 ///
 /// Returns the version that came. Nothing is installed and no privilege is needed; apt checks the
 /// signatures with the system's keyring. `work` holds the lists and the downloaded file.
 pub(crate) fn extract_package(
     package: &str,
     suite: &str,
+    along: &[&str],
     work: &Path,
     into: &Path,
 ) -> Result<String> {
     let release = suite.split('-').next().unwrap_or(suite);
     let mut candidates: Vec<Source> = sources::system(Path::new("/etc/apt"))
         .into_iter()
-        .filter(|source| source.carries(release))
+        .filter(Source::has_main)
+        .filter(|source| source.carries(release) || source.looks_like_debian())
         .collect();
-    // Others publish under Debian's release names too; a stable sort asks Debian's own mirror first.
-    candidates.sort_by_key(|source| !source.looks_like_debian());
+    // Others publish under Debian's release names too, and Debian has several archives, of which the main one has all
+    // releases; a stable sort asks the likeliest first.
+    candidates.sort_by_key(|source| (!source.is_main_archive(), !source.looks_like_debian()));
 
     let mut last = Error::Machine(format!(
-        "the apt sources of this system name no Debian {release} mirror (section main), which is \
-         where {package} of {suite} comes from: add one to /etc/apt/sources.list.d"
+        "the apt sources of this system name no Debian mirror (section main), which is where {package} of {suite} \
+         comes from: add one to /etc/apt/sources.list.d"
     ));
     for source in &candidates {
-        match Apt::new(source, suite, work).and_then(|apt| apt.extract(package, suite, into)) {
+        match Apt::new(source, suite, work).and_then(|apt| apt.extract(package, suite, along, into))
+        {
             Ok(version) => return Ok(version),
             Err(error) => last = error,
         }
@@ -53,11 +59,14 @@ impl Apt {
         }
         let list = work.join("peers.sources");
         fs::write(&list, stanza(source, suite)).map_err(Error::file("write", &list))?;
+        let status = work.join("status");
+        fs::write(&status, "").map_err(Error::file("write", &status))?;
         let options = [
             format!("Dir::Etc::sourcelist={}", list.display()),
             "Dir::Etc::sourceparts=-".to_owned(),
             format!("Dir::State={}", work.join("state").display()),
-            "Dir::State::status=/var/lib/dpkg/status".to_owned(),
+            // What is installed here must not influence what is chosen.
+            format!("Dir::State::status={}", status.display()),
             format!("Dir::Cache={}", work.join("cache").display()),
             // The folder may be out of reach for apt's own download user.
             "APT::Sandbox::User=root".to_owned(),
@@ -72,17 +81,29 @@ impl Apt {
         })
     }
 
-    fn extract(&self, package: &str, suite: &str, into: &Path) -> Result<String> {
+    fn extract(&self, package: &str, suite: &str, along: &[&str], into: &Path) -> Result<String> {
         run(self.apt_get().args(["-q", "update"]))?;
+        let first = self.fetch(&format!("{package}/{suite}"), into)?;
+        let mut done = BTreeSet::from([package.to_owned()]);
+        let mut next = first.dependencies(along);
+        while let Some(name) = next.pop() {
+            if done.insert(name.clone()) {
+                next.extend(self.fetch(&name, into)?.dependencies(along));
+            }
+        }
+        Ok(first.version)
+    }
+
+    /// Downloads one package and unpacks it.
+    fn fetch(&self, package: &str, into: &Path) -> Result<Fetched> {
         let download = self.work.join("download");
         for old in debs(&download)? {
             fs::remove_file(&old).map_err(Error::file("remove", &old))?;
         }
-        run(self.apt_get().current_dir(&download).args([
-            "-q",
-            "download",
-            &format!("{package}/{suite}"),
-        ]))?;
+        run(self
+            .apt_get()
+            .current_dir(&download)
+            .args(["-q", "download", package]))?;
         let deb = debs(&download)?.pop().ok_or_else(|| {
             Error::Machine(format!(
                 "apt-get download of {package} left no file in {}",
@@ -90,8 +111,14 @@ impl Apt {
             ))
         })?;
         run(Command::new("dpkg").arg("-x").arg(&deb).arg(into))?;
-        let version = output(Command::new("dpkg-deb").arg("-f").arg(&deb).arg("Version"))?;
-        Ok(String::from_utf8_lossy(version.trim_ascii()).into_owned())
+        let field = |name: &str| -> Result<String> {
+            let text = output(Command::new("dpkg-deb").arg("-f").arg(&deb).arg(name))?;
+            Ok(String::from_utf8_lossy(text.trim_ascii()).into_owned())
+        };
+        Ok(Fetched {
+            version: field("Version")?,
+            depends: field("Depends")?,
+        })
     }
 
     fn apt_get(&self) -> Command {
@@ -101,9 +128,35 @@ impl Apt {
     }
 }
 
+/// What a package says of itself.
+struct Fetched {
+    version: String,
+    /// The field of that name: deb-control(5).
+    depends: String,
+}
+
+impl Fetched {
+    /// The names of the packages it depends on that begin with one of `along`; of alternatives, the first.
+    fn dependencies(&self, along: &[&str]) -> Vec<String> {
+        self.depends
+            .split(',')
+            .filter_map(|clause| clause.split_whitespace().next())
+            .filter(|name| along.iter().any(|start| name.starts_with(start)))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// A suite such as bookworm-backports builds on its release, so that comes with it.
 fn stanza(source: &Source, suite: &str) -> String {
+    let release = suite.split('-').next().unwrap_or(suite);
+    let suites = if release == suite {
+        suite.to_owned()
+    } else {
+        format!("{suite} {release}")
+    };
     let mut text = format!(
-        "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nTargets: Packages\n",
+        "Types: deb\nURIs: {}\nSuites: {suites}\nComponents: main\nTargets: Packages\n",
         source.uri
     );
     if let Some(key) = &source.signed_by {
@@ -119,4 +172,23 @@ fn debs(folder: &Path) -> Result<Vec<PathBuf>> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dependencies_asked_for_are_followed() {
+        let fetched = Fetched {
+            version: "1".to_owned(),
+            depends: "dracut | linux-initramfs-tool, linux-binary-7 (= 1), linux-modules-7 (= 1)"
+                .to_owned(),
+        };
+        assert_eq!(
+            fetched.dependencies(&["linux-binary-", "linux-modules-"]),
+            ["linux-binary-7", "linux-modules-7"]
+        );
+        assert!(fetched.dependencies(&[]).is_empty());
+    }
 }

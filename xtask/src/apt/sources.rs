@@ -17,12 +17,20 @@ pub(crate) struct Source {
 impl Source {
     /// Whether this may be Debian itself at the release `codename`.
     pub(crate) fn carries(&self, codename: &str) -> bool {
+        self.has_main() && self.suites.iter().any(|suite| suite == codename)
+    }
+
+    /// Whether it has a section main, and somewhere else than on this machine.
+    pub(crate) fn has_main(&self) -> bool {
         let local = ["cdrom:", "file:", "copy:"]
             .iter()
             .any(|scheme| self.uri.starts_with(scheme));
-        !local
-            && self.suites.iter().any(|suite| suite == codename)
-            && self.components.iter().any(|component| component == "main")
+        !local && self.components.iter().any(|component| component == "main")
+    }
+
+    /// Whether the address is the one of the archive that has all releases, not that of security updates or of others.
+    pub(crate) fn is_main_archive(&self) -> bool {
+        self.uri.trim_end_matches('/').ends_with("/debian")
     }
 
     /// Whether the key or the address says Debian: such a source is asked first.
@@ -31,7 +39,7 @@ impl Source {
             .signed_by
             .as_ref()
             .is_some_and(|key| key.contains("debian-archive"));
-        keyed || self.uri.trim_end_matches('/').ends_with("/debian")
+        keyed || self.is_main_archive()
     }
 }
 

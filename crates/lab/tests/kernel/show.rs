@@ -1,0 +1,215 @@
+//! What the tools say of a device: both read the same one, and print the same bytes.
+
+use std::fs;
+
+use hushwire_lab::vm::Check;
+use hushwire_lab::{Host, Lab};
+
+use crate::answer::{Answer, Tool, ask, ask_with, tell};
+use crate::{check, config};
+
+pub(crate) const CHECKS: &[Check] = &[
+    check("show::no_interface", no_interface),
+    check("show::nothing_set", nothing_set),
+    check("show::what_is_no_device", what_is_no_device),
+    check("show::wrong_words", wrong_words),
+    check("show::one_peer", one_peer),
+    check("show::every_kind_of_peer", every_kind_of_peer),
+    check("show::several_interfaces", several_interfaces),
+    check("show::a_scoped_endpoint", a_scoped_endpoint),
+    check("show::many_peers", many_peers),
+    check("show::many_allowed_ips", many_allowed_ips),
+];
+
+const SELECTORS: [&str; 12] = [
+    "public-key",
+    "private-key",
+    "listen-port",
+    "fwmark",
+    "peers",
+    "preshared-keys",
+    "endpoints",
+    "allowed-ips",
+    "latest-handshakes",
+    "transfer",
+    "persistent-keepalive",
+    "dump",
+];
+
+/// The variables that change what the pretty form looks like.
+const LOOKS: [&[(&str, &str)]; 4] = [
+    &[("WG_HIDE_KEYS", "never")],
+    &[("WG_HIDE_KEYS", "always"), ("WG_COLOR_MODE", "never")],
+    &[("WG_COLOR_MODE", "always")],
+    &[("WG_COLOR_MODE", "always"), ("WG_HIDE_KEYS", "never")],
+];
+
+/// Both tools are asked the same, and the answers are compared.
+#[track_caller]
+pub(crate) fn same(host: &Host, words: &[&str], environment: &[(&str, &str)]) -> Answer {
+    let standard = ask_with(host, Tool::Standard, words, environment);
+    let ours = ask_with(host, Tool::Ours, words, environment);
+    if let Some(difference) = ours.difference(&standard) {
+        panic!("{words:?} {environment:?}: ours against the standard tool's: {difference}");
+    }
+    ours
+}
+
+/// Every form of show and showconf of an interface.
+#[track_caller]
+fn every_form(host: &Host, interface: &str) {
+    for words in [
+        &[] as &[&str],
+        &["show"],
+        &["show", "all"],
+        &["show", interface],
+        &["show", "interfaces"],
+        &["showconf", interface],
+    ] {
+        let answer = same(host, words, &[]);
+        assert_eq!(answer.code, Some(0), "{words:?}");
+        assert_ne!(answer.stdout, "", "{words:?}");
+    }
+    for look in LOOKS {
+        same(host, &["show", interface], look);
+        same(host, &["show", "all"], look);
+    }
+    for selector in SELECTORS {
+        same(host, &["show", interface, selector], &[]);
+        same(host, &["show", "all", selector], &[]);
+    }
+}
+
+/// A host with these devices, each set up by the standard tool from a configuration.
+#[track_caller]
+fn host_with(devices: &[(&str, &str)]) -> (Lab, Host) {
+    let lab = Lab::new().unwrap();
+    let host = lab.host("host").unwrap();
+    for (name, text) in devices {
+        host.netlink().create_wireguard(name).unwrap();
+        host.run(|| fs::write("/run/conf", text)).unwrap();
+        tell(&host, Tool::Standard, &["setconf", name, "/run/conf"]);
+    }
+    (lab, host)
+}
+
+fn no_interface() {
+    let (_lab, host) = host_with(&[]);
+    for words in [
+        &[] as &[&str],
+        &["show"],
+        &["show", "all"],
+        &["show", "interfaces"],
+        &["show", "all", "dump"],
+    ] {
+        let answer = same(&host, words, &[]);
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""));
+    }
+}
+
+fn nothing_set() {
+    let (_lab, host) = host_with(&[("wg0", "")]);
+    every_form(&host, "wg0");
+}
+
+fn what_is_no_device() {
+    let (_lab, host) = host_with(&[("wg0", "")]);
+    for name in ["nope", "lo", "a-name-of-16-byt", "-h", "wg0/"] {
+        for words in [&["show", name, "dump"] as &[&str], &["showconf", name]] {
+            let answer = same(&host, words, &[]);
+            assert_eq!(answer.code, Some(1), "{words:?}");
+        }
+    }
+}
+
+/// The usage that follows the first line is ours.
+fn wrong_words() {
+    let (_lab, host) = host_with(&[("wg0", "")]);
+    for words in [
+        &["show", "wg0", "nonsense"] as &[&str],
+        &["show", "all", "Dump"],
+        &["nonsense"],
+        &["Show", "wg0"],
+    ] {
+        let [standard, ours] = [Tool::Standard, Tool::Ours].map(|tool| ask(&host, tool, words));
+        assert_eq!((ours.code, standard.code), (Some(1), Some(1)), "{words:?}");
+        assert_eq!(ours.stdout, standard.stdout, "{words:?}");
+        assert_eq!(
+            ours.stderr.lines().next(),
+            standard.stderr.lines().next(),
+            "{words:?}"
+        );
+    }
+}
+
+fn one_peer() {
+    let (_lab, host) = host_with(&[("wg0", &config::peers(1, 1))]);
+    every_form(&host, "wg0");
+}
+
+/// Thirty of them, which is each combination of what [`config::peer`] leaves out and puts in; and lists of no, one and
+/// several allowed IPs.
+fn every_kind_of_peer() {
+    let mut text = config::interface();
+    for number in 0..30 {
+        text.push_str(&config::peer(number, number % 4));
+    }
+    let (_lab, host) = host_with(&[("wg0", &text)]);
+    every_form(&host, "wg0");
+}
+
+fn several_interfaces() {
+    let keyless = config::peer(7, 2);
+    let (_lab, host) = host_with(&[
+        ("wg1", &config::peers(3, 2)),
+        ("a", ""),
+        ("name-of-15-byte", &keyless),
+    ]);
+    host.netlink().create_veth("x", "y", None).unwrap();
+    let names = same(&host, &["show", "interfaces"], &[]);
+    assert_eq!(names.stdout, "wg1 a name-of-15-byte\n");
+    for interface in ["wg1", "a", "name-of-15-byte"] {
+        every_form(&host, interface);
+    }
+}
+
+fn a_scoped_endpoint() {
+    let text = format!(
+        "[Peer]\nPublicKey = {}\nEndpoint = [fe80::1%lo]:51820\n",
+        config::key(1)
+    );
+    let (_lab, host) = host_with(&[("wg0", &text)]);
+    let answer = same(&host, &["show", "wg0", "endpoints"], &[]);
+    assert!(
+        answer.stdout.ends_with("\t[fe80::1%lo]:51820\n"),
+        "{answer:?}"
+    );
+    every_form(&host, "wg0");
+}
+
+/// A device that does not fit into one message, nor into a hundred.
+fn many_peers() {
+    let (_lab, host) = host_with(&[("wg0", &config::peers(5000, 4))]);
+    let peers = same(&host, &["show", "wg0", "peers"], &[]);
+    assert_eq!(peers.stdout.lines().count(), 5000);
+    every_form(&host, "wg0");
+}
+
+/// One peer that does not fit into one message, between two that do.
+fn many_allowed_ips() {
+    let text = [
+        config::interface(),
+        config::peer(0, 3),
+        config::peer(1, 20_000),
+        config::peer(10_000, 3),
+    ];
+    let (_lab, host) = host_with(&[("wg0", &text.concat())]);
+    let list = same(&host, &["show", "wg0", "allowed-ips"], &[]);
+    let lengths: Vec<usize> = list
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().count() - 1)
+        .collect();
+    assert_eq!(lengths, [3, 20_000, 3]);
+    every_form(&host, "wg0");
+}
