@@ -18,8 +18,19 @@ use super::{
     Queue, TunError, TunQueue,
     ioctl::{self, Name},
     link::{Link, LinkState, Unknown},
+    netlink::Shape,
 };
 use crate::offload::{Offload, OffloadSet, Offloads, State, VirtioHeader};
+
+/// Packets that may wait for the process: as many as with an Ethernet device. With half of that a
+/// flood of small packets overflows while the process waits for its turn on a processor.
+const TRANSMIT_QUEUE: u32 = 1000;
+
+/// The most segments of a super-packet: so many packets of [`TunOptions::DEFAULT_MTU`], each 32
+/// bytes longer once it is sealed, leave in one segmented send. With the kernel's own limit there
+/// would be two segments over, which go all the way to the peer's socket by themselves and draw an
+/// acknowledgement each.
+const SEGMENTS: u32 = 45;
 
 /// What a TUN device is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +105,7 @@ impl Tun {
             .map(|_| attach(name, flags).map(|(fd, _)| fd))
             .collect::<Result<Vec<OwnedFd>, TunError>>()?;
         let tun = Self::assemble(first, more, virtio, &options.offloads)?;
-        tun.set_initial_mtu(name, options.mtu)?;
+        tun.set_up(name, options.mtu)?;
         Ok(tun)
     }
 
@@ -172,7 +183,7 @@ impl Tun {
         })
     }
 
-    fn set_initial_mtu(&self, name: Name, mtu: u32) -> Result<(), TunError> {
+    fn set_up(&self, name: Name, mtu: u32) -> Result<(), TunError> {
         let state = self.state().map_err(|unknown| TunError::System {
             doing: "look up the new interface",
             source: match unknown {
@@ -180,8 +191,13 @@ impl Tun {
                 Unknown::Hidden(source) => source,
             },
         })?;
+        let shape = Shape {
+            mtu,
+            transmit_queue: TRANSMIT_QUEUE,
+            segments: SEGMENTS,
+        };
         self.link
-            .set_mtu(state.info.index, mtu)
+            .set_up(state.info.index, shape)
             .map_err(|source| TunError::Mtu {
                 name: name.to_string(),
                 mtu,

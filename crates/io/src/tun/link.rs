@@ -20,7 +20,7 @@ use rustix::{fs::fstat, io::Errno};
 
 use super::{
     ioctl::{Name, device_namespace, interface, socket_namespace},
-    netlink::{LinkInfo, Message, Request, Socket},
+    netlink::{LinkInfo, Message, Request, Shape, Socket},
 };
 
 /// How often a name that just changed is looked up anew.
@@ -150,9 +150,9 @@ impl Link {
         })
     }
 
-    /// Sets the interface's MTU, in bytes. It must be at home.
-    pub(super) fn set_mtu(&self, index: i32, mtu: u32) -> io::Result<()> {
-        self.request(&Request::SetMtu { index, mtu }).map(drop)
+    /// Sets the interface up. It must be at home.
+    pub(super) fn set_up(&self, index: i32, shape: Shape) -> io::Result<()> {
+        self.request(&Request::SetUp { index, shape }).map(drop)
     }
 
     fn number(&self, namespace: &OwnedFd) -> io::Result<Option<i32>> {

@@ -55,13 +55,24 @@ pub(super) struct LinkInfo {
     pub(super) up: bool,
 }
 
+/// What a new interface is to be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// In bytes.
+    pub(super) mtu: u32,
+    /// Packets that wait for the process.
+    pub(super) transmit_queue: u32,
+    /// The most segments of a super-packet.
+    pub(super) segments: u32,
+}
+
 /// A request to the kernel.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Request<'a> {
     /// An interface by name; in the namespace of that number, or the socket's own.
     Link { name: Name, namespace: Option<i32> },
-    /// Change an interface's MTU, in bytes, in the socket's own namespace.
-    SetMtu { index: i32, mtu: u32 },
+    /// Set a new interface up, in the socket's own namespace.
+    SetUp { index: i32, shape: Shape },
     /// The number that the socket's namespace has for another.
     Namespace(BorrowedFd<'a>),
     /// Give another namespace a number.
@@ -82,9 +93,15 @@ impl Request<'_> {
                 }
                 message
             }
-            Self::SetMtu { index, mtu } => {
+            Self::SetUp { index, shape } => {
                 let mut message = link_request(libc::RTM_NEWLINK, libc::NLM_F_ACK, index);
-                push_attribute(&mut message, libc::IFLA_MTU, &mtu.to_ne_bytes());
+                for (kind, value) in [
+                    (libc::IFLA_MTU, shape.mtu),
+                    (libc::IFLA_TXQLEN, shape.transmit_queue),
+                    (libc::IFLA_GSO_MAX_SEGS, shape.segments),
+                ] {
+                    push_attribute(&mut message, kind, &value.to_ne_bytes());
+                }
                 message
             }
             Self::Namespace(fd) => {

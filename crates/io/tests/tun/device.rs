@@ -10,7 +10,7 @@ use hushwire_io::{
 };
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
 
-use crate::lab::{create, ip, isolated, queue};
+use crate::lab::{create, ip, ip_output, isolated, queue};
 
 #[test]
 fn a_new_device_is_down_with_the_mtu_of_wireguard() {
@@ -25,6 +25,16 @@ fn a_new_device_is_down_with_the_mtu_of_wireguard() {
             ..TunOptions::default()
         };
         assert_eq!(Tun::create("big", &options).unwrap().mtu(), 65_440);
+    });
+}
+
+#[test]
+fn a_super_packet_fits_one_send_and_a_burst_fits_the_queue() {
+    isolated(|| {
+        let _tun = create("shaped");
+        let shown = ip_output("-details link show shaped");
+        assert!(shown.contains("qlen 1000"), "{shown}");
+        assert!(shown.contains("gso_max_segs 45"), "{shown}");
     });
 }
 

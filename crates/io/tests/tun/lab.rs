@@ -70,12 +70,18 @@ impl Namespace {
 
 /// Runs iproute2 in the calling thread's namespace.
 pub(crate) fn ip(arguments: &str) {
+    let _ = ip_output(arguments);
+}
+
+/// What iproute2 shows in the calling thread's namespace.
+pub(crate) fn ip_output(arguments: &str) -> String {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())
         .output()
         .expect("this test needs iproute2: apt-get install iproute2");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {arguments}: {stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 pub(crate) fn create(name: &str) -> Tun {
