@@ -33,6 +33,9 @@ const QUIET_AFTER: Duration = Duration::from_millis(20);
 /// The most packets at once in a quiet tunnel.
 pub(crate) const QUIET_PACKETS: usize = 8;
 
+/// So many reads without a pause are a flood of small packets.
+const FLOOD: usize = 64;
+
 /// What a look at the device found.
 #[derive(PartialEq, Eq)]
 enum Read {
@@ -87,8 +90,11 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
         quiet.add(1, dataplane.stop_fd())?;
         while !dataplane.is_stopping() {
             if dataplane.is_busy() {
-                lock(shared).drain();
-                if busy.wait(Some(QUIET_AFTER))?.is_empty() {
+                if lock(shared).drain() >= FLOOD {
+                    // More is on its way from whoever filled the queue: being away for a moment
+                    // is cheaper for both than falling asleep and being woken for each packet.
+                    std::thread::yield_now();
+                } else if busy.wait(Some(QUIET_AFTER))?.is_empty() {
                     dataplane.hand_back();
                 }
             } else {
@@ -113,14 +119,17 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
         egress.dataplane.hand_over();
     }
 
-    /// Moves what the device has.
-    fn drain(&mut self) {
+    /// Moves what the device has, and says how many packets or super-packets that were.
+    fn drain(&mut self) -> usize {
+        let mut moved = 0;
         while !self.dataplane.is_stopping() && self.read() == Read::Something {
+            moved += 1;
             if self.outbox.is_full_enough() {
                 self.outbox.flush();
             }
         }
         self.outbox.flush();
+        moved
     }
 
     /// Reads a packet or super-packet, if there is one.
