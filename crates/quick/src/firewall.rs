@@ -105,7 +105,8 @@ impl Guarded<'_> {
             Tool::Nft => {
                 let name = table_name(self.interface);
                 let family = nft_family(self.family);
-                format!("delete table {family} {name}\n")
+                // So that one that somebody else has deleted is no error.
+                format!("add table {family} {name}\ndelete table {family} {name}\n")
             }
             Tool::Iptables | Tool::Ip6tables => delete_all(&self.iptables()),
         };

@@ -19,6 +19,8 @@ use crate::Failure;
 pub struct Interrupt {
     caught: Arc<AtomicUsize>,
     wake: UnixStream,
+    /// Keeps the other end open.
+    _waker: UnixStream,
     /// Who started us, if its end is ours.
     parent: Cell<Option<Pid>>,
     /// Whether requests wait.
@@ -47,9 +49,27 @@ impl Interrupt {
         Ok(Self {
             caught,
             wake,
+            _waker: waker,
             parent: Cell::new(None),
             is_held: Cell::new(false),
             registered,
+        })
+    }
+
+    /// Never interrupts: for callers that handle signals themselves.
+    ///
+    /// # Errors
+    /// When the system refuses descriptors.
+    pub fn never() -> io::Result<Self> {
+        let (wake, waker) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        Ok(Self {
+            caught: Arc::default(),
+            wake,
+            _waker: waker,
+            parent: Cell::new(None),
+            is_held: Cell::new(true),
+            registered: Vec::new(),
         })
     }
 
@@ -86,6 +106,9 @@ impl Interrupt {
 
     /// Forgets all requests so far, and hears of new ones.
     pub fn reset(&self) {
+        if self.registered.is_empty() {
+            return;
+        }
         self.caught.store(0, Ordering::Relaxed);
         self.parent.set(None);
         self.is_held.set(false);

@@ -7,7 +7,7 @@
 //! * [`System`]: what is looked at and changed: the running one ([`Live`]), or one that
 //!   only pretends ([`DryRun`]);
 //! * [`Transaction`]: operations done in order, and undone;
-//! * [`up()`], [`down()`], [`save()`]: the plans.
+//! * [`up()`], [`down()`], [`save()`], [`reload()`]: the plans.
 //!
 //! A plan is made step by step, with a look at the system before each: commands of the file may
 //! change what the next step finds.
@@ -23,6 +23,7 @@ mod interrupt;
 mod locate;
 pub mod operation;
 pub mod plan;
+mod reload;
 mod save;
 mod system;
 mod transaction;
@@ -38,6 +39,7 @@ pub use file::QuickFile;
 pub use interrupt::Interrupt;
 pub use locate::{LocateError, Located};
 pub use operation::{Daemon, Operation};
+pub use reload::reload;
 pub use save::operation as save_operation;
 pub use system::{Around, DryRun, Environment, Live, System, find_program};
 pub use transaction::Transaction;

@@ -26,7 +26,7 @@ pub enum Operation {
     /// Gives the device its keys and peers: the lines of the file that are for wg(8).
     Configure(Passthrough),
     /// Changes the device.
-    Change(Rc<DeviceUpdate>),
+    Change(Rc<Change>),
     /// Sets the mark of the device's own packets. It is the number of a table too.
     SetMark(u32),
     /// Gives the interface an address, as it stands in the file.
@@ -53,7 +53,16 @@ pub enum Operation {
     NeglectMarks,
     /// Sets up firewall rules.
     AddFirewall(Guard),
-    /// Takes them away.
+    /// Puts firewall rules in the place of others of the same interface and family.
+    ReplaceFirewall {
+        /// What is there.
+        old: Guard,
+        /// What is to be there.
+        new: Guard,
+    },
+    /// Takes firewall rules away, and knows what they were.
+    DropFirewall(Guard),
+    /// Takes them away, whatever they are.
     RemoveFirewall(Script),
     /// Writes the state of the interface into its file.
     Save(SavedFile),
@@ -101,6 +110,21 @@ pub struct Daemon {
     pub program: PathBuf,
     /// The name that it is started under, if that is not the path.
     pub started_as: Option<OsString>,
+}
+
+/// A change of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The change.
+    pub update: DeviceUpdate,
+    /// What takes it back, if it does not go with the interface.
+    pub undo: Option<DeviceUpdate>,
+}
+
+impl From<DeviceUpdate> for Change {
+    fn from(update: DeviceUpdate) -> Self {
+        Self { update, undo: None }
+    }
 }
 
 /// The lines of a file that are for wg(8). They hold keys.
@@ -191,7 +215,9 @@ impl Operation {
             Self::DeleteRule(rule) => change_rule("delete", rule),
             Self::HeedMarks => "sysctl -q net.ipv4.conf.all.src_valid_mark=1".to_owned(),
             Self::NeglectMarks => return None,
-            Self::AddFirewall(guard) => guard.install.tool.command().to_owned(),
+            Self::AddFirewall(guard)
+            | Self::DropFirewall(guard)
+            | Self::ReplaceFirewall { new: guard, .. } => guard.install.tool.command().to_owned(),
             Self::RemoveFirewall(script) => script.tool.command().to_owned(),
             Self::Save(_) => format!("wg showconf {interface}"),
         })

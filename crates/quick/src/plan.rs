@@ -130,8 +130,10 @@ pub fn route(prefix: &AllowedIp, table: Option<String>) -> InterfaceRoute {
 /// # Errors
 /// When the system does not tell.
 pub fn is_covered(prefix: &AllowedIp, system: &mut dyn System) -> Result<bool, Failure> {
-    let covered = system.destinations()?.iter().any(|destination| {
-        destination.length() <= prefix.cidr() && destination.contains(prefix.addr())
+    let covered = system.routes()?.iter().any(|route| {
+        route.table == MAIN_TABLE
+            && route.destination.length() <= prefix.cidr()
+            && route.destination.contains(prefix.addr())
     });
     Ok(covered)
 }

@@ -17,6 +17,7 @@ pub struct Transaction<'a> {
     output: &'a mut dyn Write,
     interrupt: Option<&'a Interrupt>,
     undo: Vec<Operation>,
+    count: usize,
     /// Whether lines of the script are said of looks that fail on the way back.
     is_drop_in: bool,
 }
@@ -30,6 +31,7 @@ impl<'a> Transaction<'a> {
             output,
             interrupt: None,
             undo: Vec::new(),
+            count: 0,
             is_drop_in: false,
         }
     }
@@ -65,6 +67,7 @@ impl<'a> Transaction<'a> {
         self.tell(operation);
         let undo = self.system.perform(operation)?;
         self.undo.extend(undo);
+        self.count += 1;
         Ok(())
     }
 
@@ -96,10 +99,10 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Whether nothing was done that could be undone.
+    /// How many operations were done.
     #[must_use]
-    pub fn is_untouched(&self) -> bool {
-        self.undo.is_empty()
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// Undoes everything, the last first. What cannot be undone is told, and the rest still is.

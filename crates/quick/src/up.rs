@@ -7,7 +7,7 @@ use hushwire_netlink::IpFamily;
 
 use crate::Failure;
 use crate::file::QuickFile;
-use crate::firewall::{Guarded, Tool};
+use crate::firewall::{Guard, Guarded, Tool};
 use crate::operation::{Daemon, Event, InterfaceRoute, Operation, Passthrough};
 use crate::plan::{self, Routing};
 use crate::transaction::Transaction;
@@ -196,11 +196,16 @@ pub(crate) fn add_default(
     if family == IpFamily::V4 && !transaction.system.heeds_marks() {
         transaction.run(&Operation::HeedMarks)?;
     }
-    guard(family, table, transaction)
+    let guard = guard(family, table, transaction)?;
+    transaction.run(&Operation::AddFirewall(guard))
 }
 
-/// Sets up the firewall for a default route. The interface has its addresses by now.
-fn guard(family: IpFamily, mark: u32, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+/// The firewall rules for a default route. The interface has its addresses by now.
+pub(crate) fn guard(
+    family: IpFamily,
+    mark: u32,
+    transaction: &mut Transaction<'_>,
+) -> Result<Guard, Failure> {
     let is_v4 = family == IpFamily::V4;
     let addresses: Vec<IpAddr> = transaction
         .system
@@ -221,6 +226,5 @@ fn guard(family: IpFamily, mark: u32, transaction: &mut Transaction<'_>) -> Resu
     } else {
         Tool::iptables(family)
     };
-    let guard = guarded.guard(tool);
-    transaction.run(&Operation::AddFirewall(guard))
+    Ok(guarded.guard(tool))
 }

@@ -26,6 +26,18 @@ const RETRIES: Term = Term {
     meaning: "how often to ask again for the address of an endpoint: a number, 15 if not set, or `infinity`",
 };
 
+const DRY_RUN: Opt = Opt {
+    name: "--dry-run",
+    value: None,
+    summary: "show what would be done, and do nothing",
+};
+
+const BACKEND: Opt = Opt {
+    name: "--backend",
+    value: Some("WHO"),
+    summary: "who runs the device: `kernel`, `userspace`, or `auto`, the kernel if it can",
+};
+
 const DISABLE: Opt = Opt {
     name: "--disable",
     value: Some("OFFLOAD[,OFFLOAD]..."),
@@ -125,14 +137,21 @@ pub(crate) const COMMANDS: &[Command] = &[
                 value: Some("INTERFACE"),
                 summary: "the interface's name, if it is not that of the file",
             },
+            Opt {
+                name: "--container",
+                value: None,
+                summary: "leave name servers alone; so it is in a container anyway",
+            },
             DISABLE,
         ],
         synopsis: "CONF",
         operands: &[Operand::Configuration],
         description: &[
-            "Brings up the interface that the file _CONF_ describes, in the form of wg-quick(8), with its addresses \
-             and routes, and takes it all down again on SIGINT or SIGTERM. A _CONF_ without a slash that is no file \
-             stands for _/etc/wireguard/CONF.conf_.",
+            "Brings up the interface that the file _CONF_ describes, in the form of wg-quick(8), with its addresses, \
+             routes and name servers, and takes it all down again on SIGINT or SIGTERM. A _CONF_ without a slash that \
+             is no file stands for _/etc/wireguard/CONF.conf_.",
+            "Needs no right but CAP_NET_ADMIN. What a container is seldom allowed to do, that is to change \
+             *src_valid_mark* and the firewall, is tried, and its failure told.",
         ],
         environment: &[
             Term {
@@ -140,6 +159,10 @@ pub(crate) const COMMANDS: &[Command] = &[
                 meaning: "`verbose`, `error` (if not set) or `silent`",
             },
             DISABLE_VARIABLE,
+            Term {
+                word: "NOTIFY_SOCKET",
+                meaning: "told when everything is up (systemd, *Type=notify*)",
+            },
             RETRIES,
         ],
         examples: &[Term {
@@ -151,21 +174,56 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "up",
         summary: "bring a configuration up, and leave it there",
+        options: &[DRY_RUN, BACKEND],
         synopsis: "CONF",
         operands: &[Operand::Configuration],
         description: &[
             "Makes the interface that the file _CONF_ describes, in the form of wg-quick(8), with its peers, addresses \
              and routes. A _CONF_ that is the name of an interface stands for _/etc/wireguard/CONF.conf_.",
+            "What is done is told on standard error, each line after *[#]* in the words of the command that would do \
+             the same. A failure, a signal, or the end of the process that started it undoes everything. What cannot \
+             work is refused before anything is touched, with its line and column.",
         ],
-        environment: &[RETRIES],
+        environment: &[
+            Term {
+                word: "HUSHWIRE_BACKEND",
+                meaning: "as *--backend*",
+            },
+            Term {
+                word: "WG_QUICK_USERSPACE_IMPLEMENTATION",
+                meaning: "the daemon to start where the kernel has no WireGuard, in the place of hushwired",
+            },
+            RETRIES,
+        ],
         ..NOTHING
     },
     Command {
         name: "down",
         summary: "take a configuration down again",
+        options: &[DRY_RUN],
         synopsis: "CONF",
         operands: &[Operand::Configuration],
         description: &["Takes down what *hushwire up* with the same _CONF_ has made."],
+        ..NOTHING
+    },
+    Command {
+        name: "reload",
+        summary: "make a running interface what its configuration says now",
+        options: &[DRY_RUN],
+        synopsis: "CONF",
+        operands: &[Operand::Configuration],
+        description: &[
+            "Changes keys, peers, addresses, MTU, name servers, routes and rules where they are not what the file \
+             _CONF_ says, and nothing else: the sessions of peers that stay are kept. The endpoint of a peer that has \
+             been heard from in the last three minutes stays too, for it may have roamed. Commands are not run.",
+            "Each change is told: *+* is new, *-* is gone, *~* has changed, *=* was left alone on purpose. A failure \
+             undoes what was done.",
+        ],
+        environment: &[RETRIES],
+        examples: &[Term {
+            word: "hushwire reload --dry-run wg0",
+            meaning: "What would be changed to make wg0 what /etc/wireguard/wg0.conf says.",
+        }],
         ..NOTHING
     },
     Command {

@@ -23,6 +23,7 @@ pub(super) enum Verb {
     Down,
     Save,
     Strip,
+    Reload,
 }
 
 impl Verb {
@@ -32,6 +33,7 @@ impl Verb {
             "down" => Self::Down,
             "save" => Self::Save,
             "strip" => Self::Strip,
+            "reload" => Self::Reload,
             _ => return None,
         })
     }
@@ -95,7 +97,7 @@ impl Request {
         match words {
             [word] if is_help(word) => Some(Self::Help),
             [verb, word] => Some(Self::Run(Arguments {
-                verb: Verb::parse(verb)?,
+                verb: Verb::parse(verb).filter(|verb| *verb != Verb::Reload)?,
                 word: word.clone(),
                 dry_run: false,
                 backend: Backend::Auto,
@@ -167,7 +169,7 @@ pub(super) fn print_usage(manner: Manner, name: &OsStr) {
             format!("Usage: {name} [ up | down | save | strip ] [ CONFIG_FILE | INTERFACE ]\n")
         }
         Manner::Own => {
-            format!("Usage: {name} up|down|save|strip [OPTION]... CONFIG_FILE|INTERFACE\n")
+            format!("Usage: {name} up|down|reload|save|strip [OPTION]... CONFIG_FILE|INTERFACE\n")
         }
     };
     let options = match manner {
@@ -196,6 +198,9 @@ settings in [Interface] too:
 ";
 
 const OPTIONS: &str = "
+  reload  make the running interface what its file says now; sessions of peers
+          that stay are kept, and commands are not run
+
 Options:
 
   -n, --dry-run        show what would be done, and do nothing

@@ -94,7 +94,7 @@ fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, Exi
     if arguments.verb == Verb::Strip {
         return Ok(strip(&file));
     }
-    if program.manner == Manner::Own && arguments.verb == Verb::Up {
+    if program.manner == Manner::Own && matches!(arguments.verb, Verb::Up | Verb::Reload) {
         precheck(&text, &located, &file)?;
     }
     let job = Job {

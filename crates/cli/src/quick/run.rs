@@ -33,11 +33,14 @@ impl Job<'_> {
             interrupt = interrupt.with_parent();
         }
         let environment = context::environment(self.program.started_as, &self.located.path);
-        let live = Live::new(&self.located.interface, environment.clone(), &interrupt)?;
+        let mut live = Live::new(&self.located.interface, environment.clone(), &interrupt)?;
         let done = if self.arguments.dry_run {
-            self.with(&mut DryRun::new(live), &environment, &interrupt)
+            let mut dry = match self.arguments.verb {
+                Verb::Reload if live.is_wireguard()? => DryRun::of_existing(live)?,
+                _ => DryRun::new(live),
+            };
+            self.with(&mut dry, &environment, &interrupt)
         } else {
-            let mut live = live;
             self.with(&mut live, &environment, &interrupt)
         };
         Ok(match done {
@@ -61,7 +64,7 @@ impl Job<'_> {
             Verb::Up if system.link()?.is_some() => {
                 return refuse(format!("`{interface}' already exists"));
             }
-            Verb::Down | Verb::Save if !system.is_wireguard()? => {
+            Verb::Down | Verb::Save | Verb::Reload if !system.is_wireguard()? => {
                 return refuse(format!("`{interface}' is not a WireGuard interface"));
             }
             _ => {}
@@ -89,6 +92,13 @@ impl Job<'_> {
             Verb::Down => hushwire_quick::down(&self.file, path, &mut transaction),
             Verb::Save => hushwire_quick::save(&self.file, path, &mut transaction),
             Verb::Strip => Ok(()),
+            Verb::Reload => {
+                let changed = hushwire_quick::reload(&self.file, interrupt, &mut transaction)?;
+                if !changed {
+                    transaction.say(&format!("{interface} is what its file says"));
+                }
+                Ok(())
+            }
         }
     }
 }

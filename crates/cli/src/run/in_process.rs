@@ -114,7 +114,8 @@ impl Around for InProcess<'_> {
                     fwmark: None,
                     ..(*self.update).clone()
                 };
-                self.live.perform(&Operation::Change(Rc::new(update)))
+                self.live
+                    .perform(&Operation::Change(Rc::new(update.into())))
             }
             Operation::DeleteLink => {
                 self.device = None;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hushwire_config::device::Device;
 use hushwire_control::Error;
-use hushwire_netlink::{Address, IpFamily, Link, Prefix, Rule};
+use hushwire_netlink::{Address, IpFamily, Link, Route, Rule};
 
 use super::System;
 use crate::Failure;
@@ -49,8 +49,8 @@ impl<T: Around> System for T {
         self.inner().addresses()
     }
 
-    fn destinations(&mut self) -> Result<Vec<Prefix>, Failure> {
-        self.inner().destinations()
+    fn routes(&mut self) -> Result<Vec<Route>, Failure> {
+        self.inner().routes()
     }
 
     fn rules(&mut self, family: IpFamily) -> Result<Vec<Rule>, Failure> {

@@ -12,7 +12,7 @@ use hushwire_config::prefix::AllowedIpEntry;
 use hushwire_config::resolve::{Retries, resolve};
 use hushwire_config::update::{DeviceUpdate, PeerAction};
 use hushwire_control::Error;
-use hushwire_netlink::{Address, IpFamily, Link, LinkCounters, Prefix, Rule};
+use hushwire_netlink::{Address, IpFamily, Link, LinkCounters, Route, Rule};
 
 use super::{Live, System};
 use crate::configure::parse_lines;
@@ -42,7 +42,7 @@ struct Imagined {
     up: bool,
     device: Device,
     addresses: Vec<Address>,
-    destinations: Vec<Prefix>,
+    routes: Vec<Route>,
     rules: Vec<Rule>,
     heeds_marks: bool,
 }
@@ -57,6 +57,31 @@ impl<'a> DryRun<'a> {
         }
     }
 
+    /// Imagines changes of the interface that is there.
+    ///
+    /// # Errors
+    /// When the system does not tell what there is.
+    pub fn of_existing(mut live: Live<'a>) -> Result<Self, Failure> {
+        let link = live.link()?;
+        let device = live
+            .device()
+            .map_err(|error| Failure::new(format!("Unable to access interface: {error}")))?;
+        let imagined = Imagined {
+            name: live.interface.clone(),
+            mtu: link.as_ref().map_or(0, |link| link.mtu),
+            up: link.is_some_and(|link| link.up),
+            device,
+            addresses: live.addresses()?,
+            routes: live.routes()?,
+            rules: Vec::new(),
+            heeds_marks: live.heeds_marks(),
+        };
+        Ok(Self {
+            live,
+            imagined: Some(imagined),
+        })
+    }
+
     fn create(&mut self) {
         self.imagined = Some(Imagined {
             name: self.live.interface.clone(),
@@ -69,7 +94,7 @@ impl Imagined {
     fn do_it(&mut self, operation: &Operation) -> Result<(), Failure> {
         match operation {
             Operation::Configure(text) => self.configure(&parse_lines(&text.0)?.config),
-            Operation::Change(update) => self.change(update),
+            Operation::Change(change) => self.change(&change.update),
             Operation::SetMark(mark) => self.device.fwmark = *mark,
             Operation::AddAddress(word) => self.add_address(word)?,
             Operation::SetMtuUp(word) => {
@@ -82,10 +107,15 @@ impl Imagined {
                     words::table(table)
                         .ok_or_else(|| Failure::bad_word(table, "\"table\" value is invalid"))?;
                 } else if let Some(destination) = words::address(&route.destination) {
-                    self.destinations.push(destination);
+                    self.routes.push(Route::to(destination));
                 }
             }
+            Operation::DeleteAddress(word) => {
+                let gone = words::address(word);
+                self.addresses.retain(|known| Some(known.prefix) != gone);
+            }
             Operation::AddRule(rule) => self.rules.push(*rule),
+            Operation::DeleteRule(rule) => self.rules.retain(|known| known != rule),
             Operation::HeedMarks => self.heeds_marks = true,
             _ => {}
         }
@@ -107,7 +137,7 @@ impl Imagined {
         let host_length = if prefix.is_ipv4() { 32 } else { 128 };
         // The network of an IPv4 host is no route of the main table.
         if prefix.length() < host_length || !prefix.is_ipv4() {
-            self.destinations.push(prefix.network());
+            self.routes.push(Route::to(prefix));
         }
         Ok(())
     }
@@ -129,12 +159,22 @@ impl Imagined {
     }
 
     fn change(&mut self, update: &DeviceUpdate) {
+        self.device.fwmark = update.fwmark.unwrap_or(self.device.fwmark);
         for wanted in &update.peers {
+            let PeerAction::Set(settings) = &wanted.action else {
+                let peers = &mut self.device.peers;
+                peers.retain(|peer| peer.public_key != wanted.public_key);
+                continue;
+            };
             let peer = self.peer(&Peer::new(wanted.public_key));
-            if let PeerAction::Set(settings) = &wanted.action {
-                for entry in &settings.allowed_ips {
-                    self.move_prefix(peer, entry);
+            if let Some(known) = self.device.peers.get_mut(peer) {
+                if settings.replace_allowed_ips {
+                    known.allowed_ips.clear();
                 }
+                known.endpoint = settings.endpoint.or(known.endpoint);
+            }
+            for entry in &settings.allowed_ips {
+                self.move_prefix(peer, entry);
             }
         }
     }
@@ -236,10 +276,10 @@ impl System for DryRun<'_> {
         }
     }
 
-    fn destinations(&mut self) -> Result<Vec<Prefix>, Failure> {
+    fn routes(&mut self) -> Result<Vec<Route>, Failure> {
         match &self.imagined {
-            None => self.live.destinations(),
-            Some(imagined) => Ok(imagined.destinations.clone()),
+            None => self.live.routes(),
+            Some(imagined) => Ok(imagined.routes.clone()),
         }
     }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use hushwire_config::device::Device;
 use hushwire_control::{Error, Interfaces};
-use hushwire_netlink::{Address, IpFamily, Link, MAIN_TABLE, Netlink, Prefix, RouteFilter, Rule};
+use hushwire_netlink::{
+    Address, IpFamily, Link, MAIN_TABLE, Netlink, Prefix, Route, RouteFilter, Rule,
+};
 
 use super::System;
 use super::child::Runner;
@@ -194,13 +196,12 @@ impl System for Live<'_> {
         Ok(self.netlink.get_mut().addresses(index)?)
     }
 
-    fn destinations(&mut self) -> Result<Vec<Prefix>, Failure> {
+    fn routes(&mut self) -> Result<Vec<Route>, Failure> {
         let filter = RouteFilter {
-            table: Some(MAIN_TABLE),
+            table: None,
             device: Some(self.index()?),
         };
-        let routes = self.netlink.get_mut().routes(filter)?;
-        Ok(routes.iter().map(|route| route.destination).collect())
+        Ok(self.netlink.get_mut().routes(filter)?)
     }
 
     fn rules(&mut self, family: IpFamily) -> Result<Vec<Rule>, Failure> {
@@ -283,7 +284,10 @@ impl System for Live<'_> {
     fn known_servers(&mut self) -> Vec<String> {
         let prefix = match self.resolver() {
             Resolver::Resolvconf { prefix } => prefix,
-            Resolver::Resolved => return Vec::new(),
+            Resolver::Resolved => {
+                let said = self.output_of("resolvectl", &["dns", &self.interface]);
+                return resolved_servers_in(&said.unwrap_or_default());
+            }
         };
         let name = format!("{prefix}{}", self.interface);
         let said = self
@@ -301,6 +305,13 @@ fn servers_in(text: &str) -> Vec<String> {
         (!server.is_empty() && server.bytes().all(is_legal)).then(|| server.to_owned())
     });
     servers.collect()
+}
+
+/// The name servers as resolvectl(1) shows those of a link: `Link 5 (wg0): 1.1.1.1 ::1`.
+fn resolved_servers_in(text: &str) -> Vec<String> {
+    let servers = text.lines().next().and_then(|line| line.split_once("): "));
+    let servers = servers.map(|(_, servers)| servers.split_ascii_whitespace());
+    servers.into_iter().flatten().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -321,6 +332,16 @@ mod tests {
     fn servers_as_resolvconf_lists_them() {
         let text = "# x\nnameserver 1.1.1.1\nsearch a b\nnameserver fe80::1%eth0\nnameserver a b\n";
         assert_eq!(servers_in(text), ["1.1.1.1", "fe80::1%eth0"]);
+    }
+
+    #[test]
+    fn servers_as_resolvectl_shows_them() {
+        assert_eq!(
+            resolved_servers_in("Link 5 (wg0): 1.1.1.1 2606:4700::1111\n"),
+            ["1.1.1.1", "2606:4700::1111"]
+        );
+        assert!(resolved_servers_in("Link 5 (wg0):\n").is_empty());
+        assert!(resolved_servers_in("").is_empty());
     }
 
     #[test]

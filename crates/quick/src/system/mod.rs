@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use hushwire_config::device::Device;
 use hushwire_control::Error;
-use hushwire_netlink::{Address, IpFamily, Link, Prefix, Rule};
+use hushwire_netlink::{Address, IpFamily, Link, Route, Rule};
 
 use crate::Failure;
 use crate::firewall::Script;
@@ -58,11 +58,11 @@ pub trait System {
     /// As [`System::link`].
     fn addresses(&mut self) -> Result<Vec<Address>, Failure>;
 
-    /// The destinations of the main table's routes through the interface.
+    /// The routes through the interface, in all tables.
     ///
     /// # Errors
     /// As [`System::link`].
-    fn destinations(&mut self) -> Result<Vec<Prefix>, Failure>;
+    fn routes(&mut self) -> Result<Vec<Route>, Failure>;
 
     /// The rules of a family that ask a table, in their order.
     ///

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ use super::System;
 use super::live::{Live, SRC_VALID_MARK};
 use crate::Failure;
 use crate::configure;
-use crate::firewall::Script;
-use crate::operation::{Daemon, Dns, InterfaceRoute, Operation, Resolver, SavedFile};
+use crate::firewall::{Guard, Script, Tool};
+use crate::operation::{Change, Daemon, Dns, InterfaceRoute, Operation, Resolver, SavedFile};
 use crate::words::{self, family_of};
 
 /// How long a daemon may take to notice that its interface is gone.
@@ -45,7 +46,11 @@ impl Live<'_> {
                 let update = configure::read(&text.0, self.interrupt)?;
                 self.change(&update).map(|()| None)
             }
-            Operation::Change(update) => self.change(update).map(|()| None),
+            Operation::Change(change) => {
+                self.change(&change.update)?;
+                let undo = change.undo.clone().map(Change::from);
+                Ok(undo.map(|undo| Operation::Change(Rc::new(undo))))
+            }
             Operation::SetMark(mark) => self.set_mark(*mark).map(Some),
             Operation::AddAddress(word) => self.change_address(word, true).map(Some),
             Operation::DeleteAddress(word) => self.change_address(word, false).map(Some),
@@ -67,6 +72,10 @@ impl Live<'_> {
             Operation::AddFirewall(guard) => self
                 .firewall(&guard.install)
                 .map(|()| Some(Operation::RemoveFirewall(guard.remove.clone()))),
+            Operation::DropFirewall(guard) => self
+                .firewall(&guard.remove)
+                .map(|()| Some(Operation::AddFirewall(guard.clone()))),
+            Operation::ReplaceFirewall { old, new } => self.replace_firewall(old, new).map(Some),
             Operation::RemoveFirewall(script) => self.firewall(script).map(|()| None),
             Operation::Save(file) => save(file, &self.environment.name()).map(|()| None),
         }
@@ -277,6 +286,18 @@ impl Live<'_> {
         self.runner().run(&mut command, None)
     }
 
+    /// With nft(8), all at once.
+    fn replace_firewall(&mut self, old: &Guard, new: &Guard) -> Result<Operation, Failure> {
+        if new.install.tool != Tool::Nft {
+            self.firewall(&old.remove)?;
+        }
+        self.firewall(&new.install)?;
+        Ok(Operation::ReplaceFirewall {
+            old: new.clone(),
+            new: old.clone(),
+        })
+    }
+
     fn firewall(&mut self, script: &Script) -> Result<(), Failure> {
         let (program, arguments) = script.tool.argv();
         let mut command = self.command(program);
@@ -333,7 +354,6 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::rc::Rc;
 
     use zeroize::Zeroizing;
 

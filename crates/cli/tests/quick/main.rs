@@ -1,0 +1,10 @@
+//! The life cycle of interfaces, on hosts of the laboratory. Needs root.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod differential;
+mod faults;
+mod killed;
+mod reload;
+mod state;
