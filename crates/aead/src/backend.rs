@@ -4,6 +4,7 @@ use core::fmt;
 use std::env;
 use std::sync::OnceLock;
 
+use crate::choice::{self, Range};
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::{Avx2, Avx512};
 
@@ -187,9 +188,31 @@ impl Engine {
         }
     }
 
-    /// AVX2 is not among them: it opens more slowly than aws-lc-rs.
     fn best() -> Self {
-        Self::new(Backend::Avx512).unwrap_or(Self::AwsLc)
+        let mut supported = Backend::ALL.into_iter().filter_map(Self::new);
+        supported.next().unwrap_or(Self::AwsLc)
+    }
+
+    /// The batches that it seals faster than aws-lc-rs.
+    pub(crate) const fn sealed_faster(self) -> Option<Range> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => Some(choice::AVX512_SEAL),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => Some(choice::AVX2_SEAL),
+            Self::AwsLc => None,
+        }
+    }
+
+    /// The batches that it opens faster than aws-lc-rs.
+    pub(crate) const fn opened_faster(self) -> Option<Range> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => Some(choice::AVX512_OPEN),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => Some(choice::AVX2_OPEN),
+            Self::AwsLc => None,
+        }
     }
 
     pub(crate) const fn backend(self) -> Backend {

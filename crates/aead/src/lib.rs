@@ -41,6 +41,7 @@ mod backend;
 mod batch;
 mod between;
 mod chacha20;
+mod choice;
 mod compose;
 mod in_place;
 mod kernel;

@@ -2,15 +2,11 @@
 
 use super::{Key, Unauthenticated, nonce};
 use crate::backend::Engine;
+use crate::choice::Range;
 use crate::compose::{self, AsRelocated, Compose};
 use crate::layout::{self, AsPacket, LayoutError, Packet};
 use crate::lines::{Open, Packets, Seal};
 use crate::{TAG_LEN, batch, between, in_place};
-
-/// Batches of fewer packets than this and of less plaintext in total than this many bytes are
-/// faster one by one.
-const SMALL_BATCH: usize = 4;
-const SMALL_TOTAL: usize = 2048;
 
 impl Key {
     /// Seals each packet in place: `len` bytes of plaintext at `start` become ciphertext, and the
@@ -137,7 +133,7 @@ impl Key {
 
     /// Seals a batch with an implementation for batches, if that is the right one for this batch.
     fn seal_together(&self, packets: &mut impl Seal) -> bool {
-        match self.engine_for(packets) {
+        match self.engine_for(packets, Engine::sealed_faster) {
             #[cfg(target_arch = "x86_64")]
             Engine::Avx512(kernel) => batch::seal(kernel, &self.words, packets),
             #[cfg(target_arch = "x86_64")]
@@ -149,7 +145,7 @@ impl Key {
 
     /// Opens a batch with an implementation for batches, if that is the right one for this batch.
     fn open_together(&self, packets: &mut impl Open) -> bool {
-        match self.engine_for(packets) {
+        match self.engine_for(packets, Engine::opened_faster) {
             #[cfg(target_arch = "x86_64")]
             Engine::Avx512(kernel) => batch::open(kernel, &self.words, packets),
             #[cfg(target_arch = "x86_64")]
@@ -159,13 +155,11 @@ impl Key {
         true
     }
 
-    /// The implementation for a batch.
-    fn engine_for(&self, packets: &impl Packets) -> Engine {
-        if self.exact || packets.count() >= SMALL_BATCH {
-            return self.engine;
-        }
-        let lens = (0..packets.count()).filter_map(|packet| packets.text_len(packet));
-        if lens.sum::<usize>() >= SMALL_TOTAL {
+    /// The implementation for a batch: that of the key, if it is the faster one or the only one
+    /// that is wanted.
+    fn engine_for<P: Packets>(&self, packets: &P, faster: fn(Engine) -> Option<Range>) -> Engine {
+        let pays = |range: Range| range.contains(packets);
+        if self.exact || faster(self.engine).is_some_and(pays) {
             self.engine
         } else {
             Engine::AwsLc
