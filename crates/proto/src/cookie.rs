@@ -62,7 +62,7 @@ impl CookieChecker {
     }
 
     /// Takes in that the device's own key has changed.
-    pub fn set_identity(&mut self, local: Option<&LocalIdentity>) {
+    pub fn set_identity<C: Crypto>(&mut self, local: Option<&LocalIdentity<C>>) {
         self.keys = local.map(|local| local.mac_keys().clone());
     }
 

@@ -25,12 +25,14 @@ pub trait Crypto: Send + Sync + 'static {
     /// ChaCha20-Poly1305 under the key of a session, over batches of packets.
     type Key: TransportKey;
 
-    /// X25519 (RFC 7748, section 5). `None` when the result is all zeros, which is what every
-    /// public value of low order gives; [`SharedSecret::new`] decides it.
-    fn dh(private: &[u8; KEY_LEN], public: &[u8; KEY_LEN]) -> Option<SharedSecret>;
+    /// An X25519 private key ready for use.
+    type DhKey: DhKey;
 
-    /// The X25519 public value of a private key.
-    fn public_key(private: &[u8; KEY_LEN]) -> [u8; KEY_LEN];
+    /// The X25519 public value of a private key, for who needs nothing else of it.
+    #[must_use]
+    fn public_key(private: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
+        Self::DhKey::new(private).public_key()
+    }
 
     /// BLAKE2s with 32 bytes of output, over the parts one after the other.
     fn hash(parts: &[&[u8]]) -> [u8; KEY_LEN];
@@ -79,6 +81,20 @@ pub trait Crypto: Send + Sync + 'static {
         in_out: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Unauthenticated>;
+}
+
+/// An X25519 private key (RFC 7748, section 5) with all that a library computes when it takes one
+/// in use, so that this is done once for a key, not once for a function. Zeroed when dropped.
+pub trait DhKey: Send + Sync + 'static {
+    /// Takes a key in use.
+    fn new(private: &[u8; KEY_LEN]) -> Self;
+
+    /// The public value.
+    fn public_key(&self) -> [u8; KEY_LEN];
+
+    /// The Diffie-Hellman function. `None` when the result is all zeros, which is what every
+    /// public value of low order gives; [`SharedSecret::new`] decides it.
+    fn agree(&self, public: &[u8; KEY_LEN]) -> Option<SharedSecret>;
 }
 
 /// A session key, for batches of transport data packets. Zeroed when dropped.

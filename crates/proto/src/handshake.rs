@@ -21,7 +21,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::cookie::MacKeys;
-use crate::crypto::{Crypto, KEY_LEN, SharedSecret, TAG_LEN};
+use crate::crypto::{Crypto, DhKey, KEY_LEN, SharedSecret, TAG_LEN};
 use crate::key::{PresharedKey, PrivateKey, PublicKey};
 use crate::messages::{INITIATION_SIZE, Initiation, RESPONSE_SIZE, Response};
 use crate::noise::{InitiatorSecrets, ResponderSecrets, Transcript};
@@ -31,19 +31,22 @@ use crate::tai64n::{TAI64N_LEN, Tai64n};
 const IDENTIFIER: &[u8] = b"WireGuard v1 zx2c4 Jason@zx2c4.com";
 
 /// A device's static key and what is derived from it.
-pub struct LocalIdentity {
+pub struct LocalIdentity<C: Crypto> {
     private: PrivateKey,
+    dh: C::DhKey,
     public: PublicKey,
     mac_keys: MacKeys,
 }
 
-impl LocalIdentity {
+impl<C: Crypto> LocalIdentity<C> {
     /// The identity with this private key.
     #[must_use]
-    pub fn new<C: Crypto>(private: PrivateKey) -> Self {
-        let public = private.public_key::<C>();
+    pub fn new(private: PrivateKey) -> Self {
+        let dh = C::DhKey::new(private.as_bytes());
+        let public = PublicKey::new(dh.public_key());
         Self {
             private,
+            dh,
             public,
             mac_keys: MacKeys::new::<C>(&public),
         }
@@ -67,7 +70,7 @@ impl LocalIdentity {
     }
 }
 
-impl fmt::Debug for LocalIdentity {
+impl<C: Crypto> fmt::Debug for LocalIdentity<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalIdentity({:?})", self.public)
     }
@@ -101,9 +104,9 @@ impl RemoteStatic {
 
     /// The secret shared with the device of this identity, which must be the same in every call
     /// until [`Self::forget_local`].
-    fn static_static<C: Crypto>(&self, local: &LocalIdentity) -> Option<&SharedSecret> {
+    fn static_static<C: Crypto>(&self, local: &LocalIdentity<C>) -> Option<&SharedSecret> {
         self.static_static
-            .get_or_init(|| C::dh(local.private.as_bytes(), self.public.as_bytes()))
+            .get_or_init(|| local.dh.agree(self.public.as_bytes()))
             .as_ref()
     }
 
@@ -127,7 +130,7 @@ impl RemoteStatic {
 
     /// Whether a handshake with this peer is possible at all: its key is not of low order.
     #[must_use]
-    pub fn is_usable<C: Crypto>(&self, local: &LocalIdentity) -> bool {
+    pub fn is_usable<C: Crypto>(&self, local: &LocalIdentity<C>) -> bool {
         self.static_static::<C>(local).is_some()
     }
 }
@@ -163,14 +166,15 @@ impl fmt::Debug for SessionKeys {
 /// `None` when no handshake with this peer is possible: see [`RemoteStatic::is_usable`].
 #[must_use]
 pub fn initiate<C: Crypto>(
-    local: &LocalIdentity,
+    local: &LocalIdentity<C>,
     remote: &RemoteStatic,
     sender_index: u32,
-    ephemeral: PrivateKey,
+    ephemeral: &PrivateKey,
     timestamp: Tai64n,
-) -> Option<([u8; INITIATION_SIZE], InitiatorState)> {
+) -> Option<([u8; INITIATION_SIZE], InitiatorState<C>)> {
     let static_static = remote.static_static::<C>(local)?;
     let mut transcript = Transcript::new::<C>(IDENTIFIER, &remote.public);
+    let ephemeral = C::DhKey::new(ephemeral.as_bytes());
     let mut payload = timestamp.to_bytes();
     let first = transcript.write_first::<C>(
         &local.public,
@@ -194,13 +198,13 @@ pub fn initiate<C: Crypto>(
 }
 
 /// An initiation that we sent and that waits for its response.
-pub struct InitiatorState {
+pub struct InitiatorState<C: Crypto> {
     transcript: Transcript,
-    ephemeral: PrivateKey,
+    ephemeral: C::DhKey,
     local_index: u32,
 }
 
-impl InitiatorState {
+impl<C: Crypto> InitiatorState<C> {
     /// What the peer was told to call us.
     #[must_use]
     pub const fn local_index(&self) -> u32 {
@@ -210,9 +214,9 @@ impl InitiatorState {
     /// Reads a response. The state stays good: anyone can send a wrong response, and it must not
     /// keep the right one out.
     #[must_use]
-    pub fn receive_response<C: Crypto>(
+    pub fn receive_response(
         &self,
-        local: &LocalIdentity,
+        local: &LocalIdentity<C>,
         remote: &RemoteStatic,
         response: &Response<'_>,
     ) -> Option<SessionKeys> {
@@ -221,7 +225,7 @@ impl InitiatorState {
         }
         let mut transcript = self.transcript.clone();
         let secrets = InitiatorSecrets {
-            static_: &local.private,
+            static_: &local.dh,
             ephemeral: &self.ephemeral,
             psk: &remote.psk,
         };
@@ -240,7 +244,7 @@ impl InitiatorState {
     }
 }
 
-impl fmt::Debug for InitiatorState {
+impl<C: Crypto> fmt::Debug for InitiatorState<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         debug_index(f, "InitiatorState", "local_index", self.local_index)
     }
@@ -259,12 +263,12 @@ pub struct ReceivedInitiation {
 impl ReceivedInitiation {
     /// Reads who claims to have sent an initiation. `None` when it is not for us.
     #[must_use]
-    pub fn open<C: Crypto>(local: &LocalIdentity, initiation: &Initiation<'_>) -> Option<Self> {
+    pub fn open<C: Crypto>(local: &LocalIdentity<C>, initiation: &Initiation<'_>) -> Option<Self> {
         let mut transcript = Transcript::new::<C>(IDENTIFIER, &local.public);
         let remote_ephemeral = PublicKey::new(*initiation.ephemeral);
         let (encrypted_static, static_tag) = initiation.encrypted_static;
         let remote_public = transcript.read_first_static::<C>(
-            &local.private,
+            &local.dh,
             &remote_ephemeral,
             *encrypted_static,
             static_tag,
@@ -292,7 +296,7 @@ impl ReceivedInitiation {
     #[must_use]
     pub fn authenticate<C: Crypto>(
         self,
-        local: &LocalIdentity,
+        local: &LocalIdentity<C>,
         remote: &RemoteStatic,
     ) -> Option<(Tai64n, ResponderState)> {
         if self.remote_public != remote.public {
@@ -345,7 +349,7 @@ impl ResponderState {
     ) -> Option<([u8; RESPONSE_SIZE], SessionKeys)> {
         let mut transcript = self.transcript;
         let secrets = ResponderSecrets {
-            ephemeral,
+            ephemeral: &C::DhKey::new(ephemeral.as_bytes()),
             psk: &remote.psk,
         };
         let second = transcript.write_second::<C>(

@@ -6,8 +6,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{Crypto, KEY_LEN, SharedSecret, TAG_LEN, Unauthenticated};
-use crate::key::{PresharedKey, PrivateKey, PublicKey};
+use crate::crypto::{Crypto, DhKey, KEY_LEN, SharedSecret, TAG_LEN, Unauthenticated};
+use crate::key::{PresharedKey, PublicKey};
 
 const CONSTRUCTION: &[u8] = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
 
@@ -36,15 +36,15 @@ pub(crate) struct Second {
 }
 
 /// What the initiator knows while it waits for the second message.
-pub(crate) struct InitiatorSecrets<'a> {
-    pub(crate) static_: &'a PrivateKey,
-    pub(crate) ephemeral: &'a PrivateKey,
+pub(crate) struct InitiatorSecrets<'a, C: Crypto> {
+    pub(crate) static_: &'a C::DhKey,
+    pub(crate) ephemeral: &'a C::DhKey,
     pub(crate) psk: &'a PresharedKey,
 }
 
 /// What the responder knows when it writes the second message.
-pub(crate) struct ResponderSecrets<'a> {
-    pub(crate) ephemeral: &'a PrivateKey,
+pub(crate) struct ResponderSecrets<'a, C: Crypto> {
+    pub(crate) ephemeral: &'a C::DhKey,
     pub(crate) psk: &'a PresharedKey,
 }
 
@@ -71,12 +71,12 @@ impl Transcript {
         local: &PublicKey,
         remote: &PublicKey,
         static_static: &SharedSecret,
-        ephemeral: &PrivateKey,
+        ephemeral: &C::DhKey,
         payload: &mut [u8],
     ) -> Option<First> {
-        let ephemeral_public = ephemeral.public_key::<C>();
+        let ephemeral_public = PublicKey::new(ephemeral.public_key());
         self.mix_ephemeral::<C>(&ephemeral_public);
-        let secret = C::dh(ephemeral.as_bytes(), remote.as_bytes())?;
+        let secret = ephemeral.agree(remote.as_bytes())?;
         let mut encrypted_static = *local.as_bytes();
         let key = self.mix_key::<C>(secret.as_bytes());
         let static_tag = key.seal::<C>(self, &mut encrypted_static);
@@ -93,13 +93,13 @@ impl Transcript {
     /// Reads `e, es, s`: the initiator's static key, which nothing yet proves to be its own.
     pub(crate) fn read_first_static<C: Crypto>(
         &mut self,
-        local: &PrivateKey,
+        local: &C::DhKey,
         ephemeral: &PublicKey,
         mut encrypted_static: [u8; KEY_LEN],
         static_tag: &[u8; TAG_LEN],
     ) -> Option<PublicKey> {
         self.mix_ephemeral::<C>(ephemeral);
-        let secret = C::dh(local.as_bytes(), ephemeral.as_bytes())?;
+        let secret = local.agree(ephemeral.as_bytes())?;
         let key = self.mix_key::<C>(secret.as_bytes());
         key.open::<C>(self, &mut encrypted_static, static_tag)
             .ok()?;
@@ -120,16 +120,16 @@ impl Transcript {
     /// Writes `e, ee, se, psk` and the payload. `None` when a key of the initiator is of low order.
     pub(crate) fn write_second<C: Crypto>(
         &mut self,
-        secrets: &ResponderSecrets<'_>,
+        secrets: &ResponderSecrets<'_, C>,
         remote: &PublicKey,
         remote_ephemeral: &PublicKey,
         payload: &mut [u8],
     ) -> Option<Second> {
-        let ephemeral = secrets.ephemeral.public_key::<C>();
+        let own = secrets.ephemeral;
+        let ephemeral = PublicKey::new(own.public_key());
         self.mix_ephemeral::<C>(&ephemeral);
-        let own = secrets.ephemeral.as_bytes();
-        self.mix_chain::<C>(C::dh(own, remote_ephemeral.as_bytes())?.as_bytes());
-        self.mix_chain::<C>(C::dh(own, remote.as_bytes())?.as_bytes());
+        self.mix_chain::<C>(own.agree(remote_ephemeral.as_bytes())?.as_bytes());
+        self.mix_chain::<C>(own.agree(remote.as_bytes())?.as_bytes());
         let key = self.mix_psk::<C>(secrets.psk);
         let payload_tag = key.seal::<C>(self, payload);
         Some(Second {
@@ -141,15 +141,15 @@ impl Transcript {
     /// Reads `e, ee, se, psk` and the payload.
     pub(crate) fn read_second<C: Crypto>(
         &mut self,
-        secrets: &InitiatorSecrets<'_>,
+        secrets: &InitiatorSecrets<'_, C>,
         remote_ephemeral: &PublicKey,
         payload: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Option<()> {
         let remote = remote_ephemeral.as_bytes();
         self.mix_ephemeral::<C>(remote_ephemeral);
-        self.mix_chain::<C>(C::dh(secrets.ephemeral.as_bytes(), remote)?.as_bytes());
-        self.mix_chain::<C>(C::dh(secrets.static_.as_bytes(), remote)?.as_bytes());
+        self.mix_chain::<C>(secrets.ephemeral.agree(remote)?.as_bytes());
+        self.mix_chain::<C>(secrets.static_.agree(remote)?.as_bytes());
         let key = self.mix_psk::<C>(secrets.psk);
         key.open::<C>(self, payload, tag).ok()
     }

@@ -7,6 +7,8 @@
 //! | BLAKE2s, XChaCha20-Poly1305 | RustCrypto |
 //! | HMAC | here, over BLAKE2s |
 
+use core::fmt;
+
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use blake2::digest::consts::U16;
 use blake2::digest::{FixedOutput, KeyInit, Update};
@@ -17,8 +19,8 @@ use hushwire_aead::{AsPacket, Key};
 use zeroize::Zeroizing;
 
 use crate::crypto::{
-    Crypto, KEY_LEN, LayoutError, Packet, SharedSecret, TAG_LEN, TransportKey, Unauthenticated,
-    XNONCE_LEN,
+    Crypto, DhKey, KEY_LEN, LayoutError, Packet, SharedSecret, TAG_LEN, TransportKey,
+    Unauthenticated, XNONCE_LEN,
 };
 
 /// Length of a block of BLAKE2s in bytes.
@@ -30,25 +32,7 @@ pub struct DefaultCrypto;
 
 impl Crypto for DefaultCrypto {
     type Key = Key;
-
-    fn dh(private: &[u8; KEY_LEN], public: &[u8; KEY_LEN]) -> Option<SharedSecret> {
-        let private = PrivateKey::from_private_key(&X25519, private).ok()?;
-        let public = UnparsedPublicKey::new(&X25519, public);
-        agree(&private, public, (), |secret| {
-            let secret = <&[u8; KEY_LEN]>::try_from(secret).map_err(|_| ())?;
-            SharedSecret::new(*secret).ok_or(())
-        })
-        .ok()
-    }
-
-    fn public_key(private: &[u8; KEY_LEN]) -> [u8; KEY_LEN] {
-        // Only want of memory can fail here, which ends the program at every other allocation too.
-        PrivateKey::from_private_key(&X25519, private)
-            .ok()
-            .and_then(|private| private.compute_public_key().ok())
-            .and_then(|public| public.as_ref().try_into().ok())
-            .expect("out of memory for a public key")
-    }
+    type DhKey = X25519Key;
 
     fn hash(parts: &[&[u8]]) -> [u8; KEY_LEN] {
         let mut hash = Blake2s256::default();
@@ -118,6 +102,40 @@ impl Crypto for DefaultCrypto {
                 in_out.fill(0);
                 Unauthenticated
             })
+    }
+}
+
+/// An X25519 private key of aws-lc-rs, which computes the public value when it takes one in and
+/// overwrites the key when it is dropped.
+pub struct X25519Key(PrivateKey);
+
+impl DhKey for X25519Key {
+    fn new(private: &[u8; KEY_LEN]) -> Self {
+        // Only want of memory can fail here, which ends the program at every other allocation too.
+        let private = PrivateKey::from_private_key(&X25519, private);
+        Self(private.expect("out of memory for a private key"))
+    }
+
+    fn public_key(&self) -> [u8; KEY_LEN] {
+        let public = self.0.compute_public_key().ok();
+        public
+            .and_then(|public| public.as_ref().try_into().ok())
+            .expect("out of memory for a public key")
+    }
+
+    fn agree(&self, public: &[u8; KEY_LEN]) -> Option<SharedSecret> {
+        let public = UnparsedPublicKey::new(&X25519, public);
+        agree(&self.0, public, (), |secret| {
+            let secret = <&[u8; KEY_LEN]>::try_from(secret).map_err(|_| ())?;
+            SharedSecret::new(*secret).ok_or(())
+        })
+        .ok()
+    }
+}
+
+impl fmt::Debug for X25519Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("X25519Key(..)")
     }
 }
 

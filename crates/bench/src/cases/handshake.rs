@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// One side of a handshake, without the rest of a device.
 struct Side {
-    local: LocalIdentity,
+    local: LocalIdentity<DefaultCrypto>,
     remote: RemoteStatic,
     checker: CookieChecker,
     cookies: CookieGenerator,
@@ -56,7 +56,7 @@ struct Side {
 fn pair() -> (Side, Side) {
     let [alice, bob] = [1, 2].map(|seed| {
         let key = PrivateKey::generate(&mut Repeatable::new(seed));
-        LocalIdentity::new::<DefaultCrypto>(key)
+        LocalIdentity::new(key)
     });
     let keys = [*bob.public_key(), *alice.public_key()];
     let [to_bob, to_alice] = keys.map(RemoteStatic::new);
@@ -69,7 +69,7 @@ fn pair() -> (Side, Side) {
 
 impl Side {
     fn new(
-        local: LocalIdentity,
+        local: LocalIdentity<DefaultCrypto>,
         remote: RemoteStatic,
         cookies: CookieGenerator,
         seed: u64,
@@ -85,14 +85,14 @@ impl Side {
         }
     }
 
-    fn initiate(&mut self) -> ([u8; INITIATION_SIZE], InitiatorState) {
+    fn initiate(&mut self) -> ([u8; INITIATION_SIZE], InitiatorState<DefaultCrypto>) {
         let ephemeral = PrivateKey::generate(&mut self.random);
         let timestamp = Tai64n::from_unix(UnixTime { secs: 1, nanos: 0 });
         let (mut message, state) = handshake::initiate::<DefaultCrypto>(
             &self.local,
             &self.remote,
             1,
-            ephemeral,
+            &ephemeral,
             timestamp,
         )
         .expect("a usable key");
@@ -120,13 +120,13 @@ impl Side {
         response
     }
 
-    fn consume(&self, state: &InitiatorState, message: &[u8; RESPONSE_SIZE]) {
+    fn consume(&self, state: &InitiatorState<DefaultCrypto>, message: &[u8; RESPONSE_SIZE]) {
         let Ok(Message::Response(response)) = Message::parse(message) else {
             panic!("not a response");
         };
         let mac = self.checker.verify_mac1::<DefaultCrypto>(&response.macs);
         assert!(mac, "the first MAC is wrong");
-        let keys = state.receive_response::<DefaultCrypto>(&self.local, &self.remote, &response);
+        let keys = state.receive_response(&self.local, &self.remote, &response);
         black_box(keys.expect("an authentic response"));
     }
 }

@@ -31,7 +31,7 @@ fn macs(message: &[u8]) -> Macs<'_> {
 /// A responder, and an initiator that writes to it.
 struct Pair {
     random: TestRandom,
-    local: LocalIdentity,
+    local: LocalIdentity<C>,
     checker: CookieChecker,
     generator: CookieGenerator,
 }
@@ -39,7 +39,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let mut random = TestRandom(1);
-        let local = LocalIdentity::new::<C>(PrivateKey::generate(&mut random));
+        let local = LocalIdentity::<C>::new(PrivateKey::generate(&mut random));
         let mut checker = CookieChecker::new();
         checker.set_identity(Some(&local));
         Self {
@@ -120,7 +120,7 @@ fn a_first_mac_is_for_one_receiver_and_one_message() {
         damaged[byte] ^= 1;
         assert!(!valid(&pair, &damaged), "byte {byte}");
     }
-    let other = LocalIdentity::new::<C>(PrivateKey::new([9; 32]));
+    let other = LocalIdentity::<C>::new(PrivateKey::new([9; 32]));
     pair.checker.set_identity(Some(&other));
     assert!(!valid(&pair, &message));
 }
@@ -129,7 +129,7 @@ fn a_first_mac_is_for_one_receiver_and_one_message() {
 fn a_device_without_a_key_answers_nothing() {
     let mut pair = Pair::new();
     let message = pair.message(START);
-    pair.checker.set_identity(None);
+    pair.checker.set_identity::<C>(None);
     let macs = macs(&message);
     assert!(!pair.checker.verify_mac1::<C>(&macs));
     let reply = pair

@@ -53,7 +53,7 @@ impl<C: Crypto> Device<C> {
         if self.private_key() == key.as_ref() {
             return;
         }
-        self.identity = key.map(LocalIdentity::new::<C>);
+        self.identity = key.map(LocalIdentity::new);
         if let Some(own) = self
             .identity
             .as_ref()

@@ -169,7 +169,7 @@ impl<C: Crypto> Device<C> {
         // A forged response must not end the handshake, so the state stays until one is authentic.
         let keys = pending
             .state
-            .receive_response::<C>(local, &peer.remote, message)
+            .receive_response(local, &peer.remote, message)
             .ok_or(Dropped::Unauthentic)?;
         let bytes = crate::messages::RESPONSE_SIZE as u64;
         peer.shared.received(now.monotonic, path, bytes);
@@ -278,7 +278,7 @@ impl<C: Crypto> Device<C> {
         let ephemeral = PrivateKey::generate(&mut *self.random);
         let timestamp = peer.next_timestamp(now.unix);
         let Some((message, state)) =
-            handshake::initiate::<C>(local, &peer.remote, index, ephemeral, timestamp)
+            handshake::initiate::<C>(local, &peer.remote, index, &ephemeral, timestamp)
         else {
             return;
         };

@@ -41,7 +41,7 @@ pub const DEFAULT_MTU: usize = 1420;
 pub struct Device<C: Crypto> {
     tables: Arc<Tables<C>>,
     random: Box<dyn Random>,
-    identity: Option<LocalIdentity>,
+    identity: Option<LocalIdentity<C>>,
     cookies: CookieChecker,
     ratelimiter: RateLimiter,
     load: Load,

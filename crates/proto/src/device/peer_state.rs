@@ -23,7 +23,7 @@ pub(super) struct PeerState<C: Crypto> {
     pub(super) remote: RemoteStatic,
     pub(super) cookies: CookieGenerator,
     /// Our initiation that waits for its response.
-    pub(super) pending: Option<Box<Pending>>,
+    pub(super) pending: Option<Box<Pending<C>>>,
     /// When an initiation or a response left.
     pub(super) last_handshake_sent: Option<Instant>,
     /// The timestamp in our last initiation.
@@ -45,9 +45,9 @@ pub(super) struct PeerState<C: Crypto> {
 
 /// An initiation in flight. Kept apart from what we answer as a responder, so that two peers that
 /// initiate at the same moment both get through.
-pub(super) struct Pending {
+pub(super) struct Pending<C: Crypto> {
     pub(super) index: u32,
-    pub(super) state: InitiatorState,
+    pub(super) state: InitiatorState<C>,
 }
 
 impl<C: Crypto> PeerState<C> {

@@ -16,7 +16,7 @@ const RESPONDER_INDEX: u32 = 0x2222_2222;
 
 /// One side: who it is, and how it sees the other.
 struct Side {
-    local: LocalIdentity,
+    local: LocalIdentity<C>,
     remote: RemoteStatic,
 }
 
@@ -29,8 +29,8 @@ struct Pair {
 impl Pair {
     fn new(seed: u64) -> Self {
         let mut random = TestRandom(seed);
-        let one = LocalIdentity::new::<C>(PrivateKey::generate(&mut random));
-        let two = LocalIdentity::new::<C>(PrivateKey::generate(&mut random));
+        let one = LocalIdentity::<C>::new(PrivateKey::generate(&mut random));
+        let two = LocalIdentity::<C>::new(PrivateKey::generate(&mut random));
         let to_two = RemoteStatic::new(*two.public_key());
         let to_one = RemoteStatic::new(*one.public_key());
         Self {
@@ -53,10 +53,10 @@ impl Pair {
         pair
     }
 
-    fn initiate(&mut self) -> ([u8; INITIATION_SIZE], InitiatorState) {
+    fn initiate(&mut self) -> ([u8; INITIATION_SIZE], InitiatorState<C>) {
         let Side { local, remote } = &self.initiator;
         let ephemeral = PrivateKey::generate(&mut self.random);
-        initiate::<C>(local, remote, INITIATOR_INDEX, ephemeral, timestamp()).unwrap()
+        initiate::<C>(local, remote, INITIATOR_INDEX, &ephemeral, timestamp()).unwrap()
     }
 
     fn respond(&mut self, message: &[u8]) -> Option<([u8; RESPONSE_SIZE], SessionKeys)> {
@@ -68,9 +68,9 @@ impl Pair {
         state.respond::<C>(remote, RESPONDER_INDEX, &ephemeral)
     }
 
-    fn finish(&self, state: &InitiatorState, message: &[u8]) -> Option<SessionKeys> {
+    fn finish(&self, state: &InitiatorState<C>, message: &[u8]) -> Option<SessionKeys> {
         let Side { local, remote } = &self.initiator;
-        state.receive_response::<C>(local, remote, &response(message)?)
+        state.receive_response(local, remote, &response(message)?)
     }
 }
 
@@ -232,7 +232,7 @@ fn a_preshared_key_set_during_the_handshake_counts() {
 fn an_initiation_is_for_one_responder() {
     let mut pair = Pair::new(7);
     let (message, _) = pair.initiate();
-    let other = LocalIdentity::new::<C>(PrivateKey::new([9; 32]));
+    let other = LocalIdentity::<C>::new(PrivateKey::new([9; 32]));
     let opened = ReceivedInitiation::open::<C>(&other, &initiation(&message).unwrap());
     assert!(opened.is_none());
 }
@@ -248,7 +248,7 @@ fn an_initiation_names_its_sender_and_only_the_sender_authenticates_it() {
         open().remote_public_key(),
         pair.initiator.local.public_key()
     );
-    let stranger = LocalIdentity::new::<C>(PrivateKey::new([9; 32]));
+    let stranger = LocalIdentity::<C>::new(PrivateKey::new([9; 32]));
     let stranger = RemoteStatic::new(*stranger.public_key());
     assert!(
         open()
@@ -267,11 +267,10 @@ fn an_initiation_names_its_sender_and_only_the_sender_authenticates_it() {
 fn a_stolen_name_does_not_authenticate() {
     let mut pair = Pair::new(9);
     let thief = PrivateKey::new([3; 32]);
-    let secret = C::dh(
-        thief.as_bytes(),
-        pair.responder.local.public_key().as_bytes(),
-    )
-    .unwrap();
+    let thief = <C as Crypto>::DhKey::new(thief.as_bytes());
+    let secret = thief
+        .agree(pair.responder.local.public_key().as_bytes())
+        .unwrap();
     pair.initiator.remote.static_static = OnceCell::from(Some(secret));
     let (message, _) = pair.initiate();
     let Side { local, remote } = &pair.responder;
@@ -295,7 +294,7 @@ fn keys_of_low_order_are_refused_everywhere() {
         assert!(!remote.is_usable::<C>(&pair.initiator.local));
         let ephemeral = PrivateKey::new([1; 32]);
         let local = &pair.initiator.local;
-        assert!(initiate::<C>(local, &remote, 1, ephemeral, timestamp()).is_none());
+        assert!(initiate::<C>(local, &remote, 1, &ephemeral, timestamp()).is_none());
         // As an ephemeral value in either message.
         let (mut message, state) = pair.initiate();
         let (mut answer, _) = pair.respond(&message).unwrap();
@@ -310,7 +309,7 @@ fn keys_of_low_order_are_refused_everywhere() {
 fn a_peer_follows_the_devices_key() {
     let mut pair = Pair::new(11);
     let Side { local, remote } = &mut pair.initiator;
-    let (new_key, old_key) = (LocalIdentity::new::<C>(PrivateKey::new([7; 32])), &*local);
+    let (new_key, old_key) = (LocalIdentity::<C>::new(PrivateKey::new([7; 32])), &*local);
     assert!(remote.is_usable::<C>(old_key));
     remote.forget_local();
     *local = new_key;

@@ -47,19 +47,28 @@ const TRANSPORT: [(&[u8], &str); 4] = [
 /// The vector that the `cacophony` implementation published for this pattern.
 #[test]
 fn cacophony() {
-    let initiator = PrivateKey::new(hex(INITIATOR_STATIC));
-    let responder = PrivateKey::new(hex(RESPONDER_STATIC));
-    let initiator_public = initiator.public_key::<C>();
+    let [
+        initiator,
+        responder,
+        initiator_ephemeral,
+        responder_ephemeral,
+    ] = [
+        INITIATOR_STATIC,
+        RESPONDER_STATIC,
+        INITIATOR_EPHEMERAL,
+        RESPONDER_EPHEMERAL,
+    ]
+    .map(|key| <C as Crypto>::DhKey::new(&hex(key)));
+    let initiator_public = PublicKey::new(initiator.public_key());
     let responder_public = PublicKey::new(hex(RESPONDER_PUBLIC));
-    assert_eq!(responder.public_key::<C>(), responder_public);
-    let static_static = C::dh(initiator.as_bytes(), responder_public.as_bytes()).unwrap();
+    assert_eq!(responder.public_key(), *responder_public.as_bytes());
+    let static_static = initiator.agree(responder_public.as_bytes()).unwrap();
     let psk = PresharedKey::new(*PSK);
 
     let mut at_initiator = Transcript::new::<C>(PROLOGUE, &responder_public);
     let mut at_responder = at_initiator.clone();
 
     let mut payload = *b"Ludwig von Mises";
-    let initiator_ephemeral = PrivateKey::new(hex(INITIATOR_EPHEMERAL));
     let first = at_initiator
         .write_first::<C>(
             &initiator_public,
@@ -92,7 +101,6 @@ fn cacophony() {
     assert_eq!(&payload, b"Ludwig von Mises");
 
     let mut payload = *b"Murray Rothbard";
-    let responder_ephemeral = PrivateKey::new(hex(RESPONDER_EPHEMERAL));
     let secrets = ResponderSecrets {
         ephemeral: &responder_ephemeral,
         psk: &psk,

