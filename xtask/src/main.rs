@@ -81,7 +81,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         "instructions" => instructions::instructions(&paths, instructions::Options::parse(rest)?),
-        "bench-measure" => bench::measure(rest),
+        "bench-measure" => bench::measure(&paths, rest),
         other => Err(Error::Usage(format!("unknown task `{other}`"))),
     }
 }

@@ -54,6 +54,10 @@ const TOOLS: &[Tool] = &[
         package: "procps",
     },
     Tool {
+        program: "taskset",
+        package: "util-linux",
+    },
+    Tool {
         program: "unshare",
         package: "util-linux",
     },

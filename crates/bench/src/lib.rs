@@ -2,10 +2,15 @@
 //!
 //! [`cases::all`] is the table of them. The program `hushwire-bench` times them ([`micro`]) or does
 //! one of them a number of times, which is what `cargo xtask instructions` counts under callgrind.
+//!
+//! It also plays a [`crowd`] of peers for a daemon that is measured from outside: their
+//! configuration, and their [`handshakes`].
 #![forbid(unsafe_code)]
 
 pub mod case;
 pub mod cases;
+pub mod crowd;
+pub mod handshakes;
 pub mod micro;
 mod random;
 

@@ -1,22 +1,36 @@
-//! Times cases, or does one of them a number of times. `cargo xtask bench micro` and
-//! `cargo xtask instructions` call it.
+//! Times cases, does one of them a number of times, or plays the peers of a daemon. `cargo xtask
+//! bench` and `cargo xtask instructions` call it.
 
 #![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::fs;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use hushwire_bench::{Case, cases, micro};
+use hushwire_bench::handshakes::Plan;
+use hushwire_bench::{Case, cases, crowd, handshakes, micro};
+
+/// How long a daemon may be silent before handshakes count as lost.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 const HELP: &str = "\
 Usage: hushwire-bench micro [--only NAME]... [--json FILE]
        hushwire-bench list
        hushwire-bench run CASE TURNS
+       hushwire-bench server PORT
+       hushwire-bench peers COUNT
+       hushwire-bench handshakes ADDRESS:PORT PEERS COUNT WINDOW
 
   micro   Time all cases, or those whose name contains a NAME
   list    The cases whose instructions can be counted, and over how many turns
   run     Do a case so many times, for a program that counts instructions
+  server  Lines for the control socket that make a device the server of a crowd
+  peers   Lines for the control socket that add so many of the crowd to a device
+  handshakes
+          Have PEERS of the crowd do COUNT handshakes with the server, WINDOW at
+          a time; prints handshakes a second, how many were answered, how many
+          were lost
 ";
 
 fn main() -> ExitCode {
@@ -39,6 +53,21 @@ fn dispatch(words: &[String]) -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         ["run", name, turns] => run(name, turns.parse()?),
+        ["server", port] => {
+            print!("{}", crowd::server_lines(port.parse()?));
+            Ok(())
+        }
+        ["peers", count] => {
+            print!("{}", crowd::peer_lines(count.parse()?));
+            Ok(())
+        }
+        ["handshakes", server, peers, count, window] => shake_hands(&Plan {
+            server: server.parse()?,
+            peers: peers.parse()?,
+            count: count.parse()?,
+            window: window.parse()?,
+            patience: PATIENCE,
+        }),
         ["-h" | "--help" | "help"] => {
             print!("{HELP}");
             Ok(())
@@ -68,6 +97,13 @@ fn time(options: &[&str]) -> Result<(), Box<dyn Error>> {
         fs::write(file, text).map_err(|error| format!("cannot write {file}: {error}"))?;
         println!("written to {file}");
     }
+    Ok(())
+}
+
+fn shake_hands(plan: &Plan) -> Result<(), Box<dyn Error>> {
+    let outcome = handshakes::measure(plan)?;
+    let (rate, answered, lost) = (outcome.rate(), outcome.answered, outcome.lost);
+    println!("{rate:.1} {answered} {lost}");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -21,7 +21,11 @@ pub(crate) fn exchange(interface: &str, request: &str) -> Result<String> {
     let mut answer = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     while !answer.ends_with(b"\n\n") {
-        let length = stream.read(&mut chunk).map_err(failed)?;
+        let length = match stream.read(&mut chunk) {
+            // Whoever was stopped and went on (SIGSTOP, SIGCONT) while there is a time limit.
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            result => result.map_err(failed)?,
+        };
         if length == 0 || answer.len() > LONGEST {
             return Err(Error::unexpected(
                 path,

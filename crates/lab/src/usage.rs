@@ -8,6 +8,8 @@ use crate::{Error, Result};
 pub struct Usage {
     /// Processor time of all its threads, those that have ended too, in user and system mode.
     pub processor: Duration,
+    /// The memory that it has resident now, in bytes (`VmRSS`).
+    pub memory: u64,
     /// The most memory it ever had resident, in bytes (`VmHWM`).
     pub peak_memory: u64,
 }
@@ -26,20 +28,22 @@ impl Usage {
             Error::unexpected(format!("/proc/{pid}/{name}"), "not in the form we know")
         };
         let ticks = processor_ticks(&read("stat")?).ok_or_else(|| nonsense("stat"))?;
-        let peak_memory = peak_memory(&read("status")?).ok_or_else(|| nonsense("status"))?;
+        let status = read("status")?;
+        let memory = |name| memory(&status, name).ok_or_else(|| nonsense("status"));
         let per_second = rustix::param::clock_ticks_per_second().max(1);
         Ok(Self {
             processor: Duration::from_secs_f64(ticks as f64 / per_second as f64),
-            peak_memory,
+            memory: memory("VmRSS:")?,
+            peak_memory: memory("VmHWM:")?,
         })
     }
 
-    /// What was used since an earlier look; the memory is the peak of the whole time.
+    /// What was used since an earlier look; memory is as of now, and its peak that of the whole time.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
             processor: self.processor.saturating_sub(earlier.processor),
-            peak_memory: self.peak_memory,
+            ..*self
         }
     }
 }
@@ -53,10 +57,8 @@ fn processor_ticks(stat: &str) -> Option<u64> {
     user.checked_add(system)
 }
 
-fn peak_memory(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn memory(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
@@ -74,18 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn peak_memory_is_in_bytes() {
-        assert_eq!(
-            peak_memory("Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n"),
-            Some(2_097_152)
-        );
-        assert_eq!(peak_memory("Name:\tx\n"), None);
+    fn memory_is_in_bytes() {
+        let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!(memory(status, "VmHWM:"), Some(2_097_152));
+        assert_eq!(memory(status, "VmRSS:"), Some(1024));
+        assert_eq!(memory("Name:\tx\n", "VmHWM:"), None);
     }
 
     #[test]
     fn our_own_process_has_used_something() {
         let usage = Usage::of(std::process::id()).unwrap();
         assert!(usage.peak_memory > 100_000);
+        assert!((100_000..=usage.peak_memory).contains(&usage.memory));
         assert!(Usage::of(u32::MAX).is_err());
     }
 }

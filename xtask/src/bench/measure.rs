@@ -1,8 +1,11 @@
 //! One tunnel, and what can be measured of it.
 
+use std::path::Path;
+
 use hushwire_lab::{Host, Implementation, Iperf, Lab, Tunnel, TunnelOptions, Usage};
 
 use super::candidate::Candidate;
+use super::crowd;
 use super::metric::{Metric, median};
 use crate::error::{Error, Result};
 
@@ -81,6 +84,31 @@ impl Setup {
             Measurement::UdpSmall => self.udp(Metric::UdpSmall, 64, seconds),
             Measurement::UdpLarge => self.udp(Metric::UdpLarge, 1372, seconds),
         }
+    }
+
+    /// Throughput by streams, and by peers that both ends have.
+    pub(crate) fn scaling(&self, seconds: u32, program: &Path) -> Result<Vec<(Metric, f64)>> {
+        let mut values = Vec::new();
+        for (metric, streams) in [
+            (Metric::TcpOne, 1),
+            (Metric::TcpFour, 4),
+            (Metric::TcpSixteen, 16),
+        ] {
+            values.extend(self.tcp(metric, Iperf::tcp().streams(streams), seconds)?);
+        }
+        let Some(tunnel) = &self.tunnel else {
+            return Ok(values);
+        };
+        for (metric, peers) in [
+            (Metric::TcpHundredPeers, 100),
+            (Metric::TcpTenThousandPeers, 10_000),
+        ] {
+            for (host, end) in [(&self.client, &tunnel.left), (&self.server, &tunnel.right)] {
+                crowd::add_peers(host, &end.interface, program, peers - 1)?;
+            }
+            values.extend(self.tcp(metric, Iperf::tcp(), seconds)?);
+        }
+        Ok(values)
     }
 
     /// The most memory either daemon ever had, in megabytes of 10^6 bytes.

@@ -9,37 +9,38 @@ use super::candidate::Candidate;
 pub(crate) enum Metric {
     TcpOne,
     TcpFour,
+    TcpSixteen,
+    TcpHundredPeers,
+    TcpTenThousandPeers,
     TcpReverse,
     UdpSmall,
     UdpLarge,
+    Handshakes,
     Ping,
     ProcessorPerGb,
     PeakMemory,
+    IdlePeersMemory,
+    IdlePeersTime,
 }
 
 impl Metric {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::TcpOne,
-        Self::TcpFour,
-        Self::TcpReverse,
-        Self::UdpSmall,
-        Self::UdpLarge,
-        Self::Ping,
-        Self::ProcessorPerGb,
-        Self::PeakMemory,
-    ];
-
     /// The name in the JSON report.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::TcpOne => "tcp_1_stream",
             Self::TcpFour => "tcp_4_streams",
+            Self::TcpSixteen => "tcp_16_streams",
+            Self::TcpHundredPeers => "tcp_100_peers",
+            Self::TcpTenThousandPeers => "tcp_10000_peers",
             Self::TcpReverse => "tcp_reverse",
             Self::UdpSmall => "udp_64_bytes",
             Self::UdpLarge => "udp_1372_bytes",
+            Self::Handshakes => "handshakes_answered",
             Self::Ping => "ping_idle",
             Self::ProcessorPerGb => "processor_per_gb",
             Self::PeakMemory => "peak_memory",
+            Self::IdlePeersMemory => "idle_20000_peers_memory",
+            Self::IdlePeersTime => "idle_20000_peers_time",
         }
     }
 
@@ -47,32 +48,55 @@ impl Metric {
         match self {
             Self::TcpOne => "TCP, one stream",
             Self::TcpFour => "TCP, four streams",
+            Self::TcpSixteen => "TCP, sixteen streams",
+            Self::TcpHundredPeers => "TCP, one stream, 100 peers",
+            Self::TcpTenThousandPeers => "TCP, one stream, 10,000 peers",
             Self::TcpReverse => "TCP, one stream, reverse",
             Self::UdpSmall => "UDP flood, 64 bytes, received",
             Self::UdpLarge => "UDP flood, 1372 bytes, received",
+            Self::Handshakes => "handshakes answered on one core",
             Self::Ping => "ping, idle, median round trip",
             Self::ProcessorPerGb => "processor time, both ends",
             Self::PeakMemory => "peak memory, larger end",
+            Self::IdlePeersMemory => "20,000 idle peers, resident",
+            Self::IdlePeersTime => "20,000 peers, to configure",
         }
     }
 
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::TcpOne | Self::TcpFour | Self::TcpReverse => "Gbit/s",
+            Self::TcpOne
+            | Self::TcpFour
+            | Self::TcpSixteen
+            | Self::TcpHundredPeers
+            | Self::TcpTenThousandPeers
+            | Self::TcpReverse => "Gbit/s",
             Self::UdpSmall | Self::UdpLarge => "k packets/s",
+            Self::Handshakes => "1/s",
             Self::Ping => "us",
             Self::ProcessorPerGb => "s/GB",
-            Self::PeakMemory => "MB",
+            Self::PeakMemory | Self::IdlePeersMemory => "MB",
+            Self::IdlePeersTime => "s",
         }
     }
 
     /// Whether a larger value is a better one.
     pub(crate) fn more_is_better(self) -> bool {
         match self {
-            Self::TcpOne | Self::TcpFour | Self::TcpReverse | Self::UdpSmall | Self::UdpLarge => {
-                true
-            }
-            Self::Ping | Self::ProcessorPerGb | Self::PeakMemory => false,
+            Self::TcpOne
+            | Self::TcpFour
+            | Self::TcpSixteen
+            | Self::TcpHundredPeers
+            | Self::TcpTenThousandPeers
+            | Self::TcpReverse
+            | Self::UdpSmall
+            | Self::UdpLarge
+            | Self::Handshakes => true,
+            Self::Ping
+            | Self::ProcessorPerGb
+            | Self::PeakMemory
+            | Self::IdlePeersMemory
+            | Self::IdlePeersTime => false,
         }
     }
 }

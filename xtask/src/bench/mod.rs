@@ -1,20 +1,24 @@
 //! `cargo xtask bench`: whole tunnels between two hosts of the laboratory, hushwired beside the others.
 
 mod candidate;
+mod crowd;
 mod machine;
 mod measure;
 mod metric;
 mod options;
+mod plan;
 mod report;
 
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use candidate::Candidate;
 use measure::Setup;
 use metric::{Metric, Samples};
 pub(crate) use options::Options;
+use plan::Plan;
 
 use crate::error::{Error, Result};
 use crate::paths::Paths;
@@ -39,8 +43,9 @@ pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
         "hushwire",
         "--bins",
     ]))?;
+    instructions::build(paths)?;
     if is_root()? {
-        return measure(arguments);
+        return measure(paths, arguments);
     }
     let own = env::current_exe().map_err(Error::file("find", "this program"))?;
     let mut command = as_root(
@@ -58,7 +63,7 @@ pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
 }
 
 /// The measurement itself; needs root and everything in place.
-pub(crate) fn measure(arguments: &[String]) -> Result<()> {
+pub(crate) fn measure(paths: &Paths, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     let mut samples = Samples::default();
     for round in 0..options.rounds {
@@ -67,11 +72,25 @@ pub(crate) fn measure(arguments: &[String]) -> Result<()> {
         let mut order = options.candidates.clone();
         let shift = round % order.len().max(1);
         order.rotate_left(shift);
-        one_round(&options, &order, &mut samples)?;
+        match options.plan {
+            Plan::Tunnels => tunnels(&options, &order, &mut samples)?,
+            _ => apart(
+                &options,
+                &order,
+                &paths.release("hushwire-bench"),
+                &mut samples,
+            )?,
+        }
     }
-    println!("{}", report::table(&samples, &options.candidates));
+    let metrics = options.plan.metrics();
+    println!("{}", report::table(&samples, metrics, &options.candidates));
     if let Some(file) = &options.json {
-        let value = report::json(&samples, &options.candidates, &machine::describe(&options));
+        let value = report::json(
+            &samples,
+            metrics,
+            &options.candidates,
+            &machine::describe(&options),
+        );
         fs::write(file, format!("{value:#}\n")).map_err(Error::file("write", file))?;
         println!("written to {}", file.display());
     }
@@ -79,22 +98,15 @@ pub(crate) fn measure(arguments: &[String]) -> Result<()> {
 }
 
 /// Sets all tunnels up, then takes one metric after the other of all of them.
-fn one_round(options: &Options, order: &[Candidate], samples: &mut Samples) -> Result<()> {
+fn tunnels(options: &Options, order: &[Candidate], samples: &mut Samples) -> Result<()> {
     let setups = order
         .iter()
         .map(|&candidate| Setup::new(candidate))
         .collect::<Result<Vec<_>>>()?;
     for measurement in measure::Measurement::ALL {
         for setup in &setups {
-            for (metric, value) in setup.take(measurement, options.seconds)? {
-                eprintln!(
-                    "  {:<14}{:<33}{value:>10.2} {}",
-                    setup.candidate().name(),
-                    metric.title(),
-                    metric.unit()
-                );
-                samples.add(metric, setup.candidate(), value);
-            }
+            let values = setup.take(measurement, options.seconds)?;
+            keep(setup.candidate(), values, samples);
         }
     }
     for setup in &setups {
@@ -103,4 +115,34 @@ fn one_round(options: &Options, order: &[Candidate], samples: &mut Samples) -> R
         }
     }
     Ok(())
+}
+
+/// Measures one after the other, each alone on the machine.
+fn apart(
+    options: &Options,
+    order: &[Candidate],
+    program: &Path,
+    samples: &mut Samples,
+) -> Result<()> {
+    for &candidate in order {
+        let values = match (options.plan, candidate.implementation()) {
+            (Plan::Handshakes, Some(daemon)) => crowd::handshakes(daemon, program)?,
+            (Plan::Idle, Some(daemon)) => crowd::idle(daemon, program)?,
+            _ => Setup::new(candidate)?.scaling(options.seconds, program)?,
+        };
+        keep(candidate, values, samples);
+    }
+    Ok(())
+}
+
+fn keep(candidate: Candidate, values: Vec<(Metric, f64)>, samples: &mut Samples) {
+    for (metric, value) in values {
+        eprintln!(
+            "  {:<14}{:<33}{value:>10.2} {}",
+            candidate.name(),
+            metric.title(),
+            metric.unit()
+        );
+        samples.add(metric, candidate, value);
+    }
 }

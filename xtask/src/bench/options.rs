@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use super::candidate::Candidate;
+use super::plan::Plan;
 use crate::error::{Error, Result};
 
 /// What the command line asks of the bench.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Options {
+    pub(crate) plan: Plan,
     pub(crate) rounds: usize,
     /// Seconds of each throughput measurement.
     pub(crate) seconds: u32,
@@ -18,6 +20,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) const HELP: &'static str = "\
 Usage: cargo xtask bench [--rounds N] [--seconds N] [--quick] [--json FILE] [--only NAME,...]
+       cargo xtask bench scaling|handshakes|idle [the same options]
        cargo xtask bench micro [--only CASE]... [--json FILE]
 
 Measures whole tunnels between two hosts of the laboratory, both ends on this
@@ -30,17 +33,24 @@ every metric is taken of all of them in turn; the table shows medians.
   --json FILE     Write all samples, medians and ratios to FILE
   --only NAME,... Only these of: veth, hushwired, wireguard-go, boringtun, gotatun
 
+`bench scaling` measures throughput with 1, 4 and 16 streams, and one stream with
+1, 100 and 10,000 peers configured. `bench handshakes` counts the handshakes a
+second that a daemon answers on one core. `bench idle` configures 20,000 peers
+that never speak and measures memory.
+
 `bench micro` times small pieces of work instead (the cipher by implementation,
 size and batch, the handshake, routing, the replay window, checksums, splitting
 and joining, parsing); its --only takes part of a case's name.
 ";
 
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        let (plan, arguments) = Plan::split(arguments);
         let mut options = Self {
+            plan,
             rounds: 5,
             seconds: 3,
             json: None,
-            candidates: Candidate::ALL.to_vec(),
+            candidates: plan.candidates().to_vec(),
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
@@ -65,7 +75,17 @@ and joining, parsing); its --only takes part of a case's name.
                 }
             }
         }
+        options.check()?;
         Ok(options)
+    }
+
+    /// The bare link answers no handshakes and has no peers.
+    fn check(&self) -> Result<()> {
+        let needs_daemon = matches!(self.plan, Plan::Handshakes | Plan::Idle);
+        if needs_daemon && self.candidates.contains(&Candidate::Veth) {
+            return Err(Error::Usage("veth is no daemon".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -91,6 +111,7 @@ mod tests {
     fn options_are_read() {
         let options = parse("--rounds 7 --json /tmp/x --only veth,gotatun").expect("valid");
         let expected = Options {
+            plan: Plan::Tunnels,
             rounds: 7,
             seconds: 3,
             json: Some("/tmp/x".into()),
@@ -98,6 +119,9 @@ mod tests {
         };
         assert_eq!(options, expected);
         assert_eq!(parse("--quick").expect("valid").seconds, 1);
+        let options = parse("handshakes --rounds 2").expect("valid");
+        assert_eq!((options.plan, options.rounds), (Plan::Handshakes, 2));
+        assert!(!options.candidates.contains(&Candidate::Veth));
     }
 
     #[test]
@@ -109,6 +133,8 @@ mod tests {
             "--only",
             "--only kernel",
             "fast",
+            "idle --only veth",
+            "--rounds 2 idle",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
