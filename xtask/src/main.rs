@@ -5,6 +5,7 @@
 mod apt;
 mod bench;
 mod error;
+mod install;
 mod instructions;
 mod kernel;
 mod packages;
@@ -28,6 +29,8 @@ Tasks:
   install-peers   Install what the tests need: Debian packages for missing
                   tools (root or sudo), and WireGuard programs of other makes
                   and a kernel into target/peers (no privilege needed)
+  install         Lay out programs, links, units, manual pages and completion
+                  below a folder; `install --help`
   test            install-peers, then all tests of the workspace, the
                   laboratory's too (root or sudo); `test --help`
   bench           Measure tunnels of hushwired beside those of other makes
@@ -66,6 +69,11 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             peers::install(&paths)?;
             kernel::install(&paths)
         }
+        "install" if asks_help(rest) => {
+            print!("{}", install::Options::HELP);
+            Ok(())
+        }
+        "install" => install::install(&paths, &install::Options::parse(rest)?),
         "test" if asks_help(rest) => {
             print!("{}", test_task::Options::HELP);
             Ok(())

@@ -459,3 +459,25 @@ fn the_service_manager_hears_when_all_is_up() {
     down(process);
     assert!(heard().starts_with("STOPPING=1\n"));
 }
+
+#[test]
+fn what_a_reload_has_made_goes_down_too() {
+    let (_lab, host) = world();
+    let directory = Directory::new();
+    let other = other_public_key();
+    let text = format!(
+        "[Interface]\nPrivateKey = {PRIVATE_KEY}\nAddress = 10.7.0.1/24\n\
+         [Peer]\nPublicKey = {other}\nAllowedIPs = 10.8.0.0/16\n"
+    );
+    let file = directory.write("wg0.conf", &text);
+    let before = state(&host);
+    let (process, _) = up(&host, &file);
+    for prefixes in ["0.0.0.0/0", "::/0", "0.0.0.0/0, ::/0"] {
+        directory.write("wg0.conf", &text.replace("10.8.0.0/16", prefixes));
+        let path = file.to_string_lossy().into_owned();
+        host.output(&[HUSHWIRE, "reload", &path]).unwrap();
+    }
+    assert_eq!(state(&host).rules.len(), before.rules.len() + 4);
+    down(process);
+    assert_eq!(state(&host), before);
+}

@@ -67,6 +67,22 @@ fn delete(file: &QuickFile, transaction: &mut Transaction<'_>) -> Result<(), Fai
     transaction.run(&Operation::DeleteLink)
 }
 
+/// Takes away what belongs to an interface that is gone, but for what went with it: the rules of
+/// its mark, and its firewall. What cannot be taken away is told.
+pub fn sweep(mark: u32, transaction: &mut Transaction<'_>) {
+    for family in [IpFamily::V4, IpFamily::V6] {
+        let rules = transaction.system.rules(family).unwrap_or_default();
+        let is_ours = |rule: &Rule| mark != 0 && rule.table == mark && is_tunnel(rule);
+        if !rules.iter().any(is_ours) {
+            continue;
+        }
+        for rule in own_rules(&rules, mark) {
+            transaction.attempt(&Operation::DeleteRule(rule));
+        }
+    }
+    transaction.remove_firewall();
+}
+
 /// Deletes the rules of a table, and with each the rule of the main table that was made with it.
 pub(crate) fn delete_rules(
     family: IpFamily,

@@ -33,7 +33,7 @@ pub mod words;
 use std::path::Path;
 
 pub use check::{Findings, check};
-pub use down::down;
+pub use down::{down, sweep};
 pub use failure::Failure;
 pub use file::QuickFile;
 pub use interrupt::Interrupt;

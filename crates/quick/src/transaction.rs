@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use hushwire_config::raw;
-use hushwire_netlink::IpFamily;
+use hushwire_netlink::{IpFamily, Rule};
 
 use crate::operation::Operation;
 use crate::system::System;
@@ -137,7 +137,10 @@ impl<'a> Transaction<'a> {
         for wanted in [IpFamily::V4, IpFamily::V6] {
             for operation in &undo {
                 match operation {
-                    Operation::DeleteRule(rule) if rule.family == wanted => self.attempt(operation),
+                    // Somebody else may have deleted it.
+                    Operation::DeleteRule(rule) if rule.family == wanted && self.has(rule) => {
+                        self.attempt(operation);
+                    }
                     _ => {}
                 }
             }
@@ -148,6 +151,11 @@ impl<'a> Transaction<'a> {
         if self.is_drop_in || matches!(self.system.link(), Ok(Some(_))) {
             self.attempt(&Operation::DeleteLink);
         }
+    }
+
+    fn has(&mut self, rule: &Rule) -> bool {
+        let rules = self.system.rules(rule.family);
+        rules.map_or(true, |rules| rules.contains(rule))
     }
 
     /// Goes on to the end, whoever asks for it before.

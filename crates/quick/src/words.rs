@@ -60,15 +60,23 @@ fn short_v4(word: &str) -> Option<Prefix> {
     Prefix::new(IpAddr::V4(Ipv4Addr::from(octets)), length).ok()
 }
 
-/// A number as in C: decimal, `0x` and hexadecimal, `0` and octal.
+/// A number as in C: decimal, `0x` and hexadecimal, `0` and octal. A negative one wraps around, and
+/// is for the kernel to refuse.
 #[must_use]
 pub fn number(word: &str) -> Option<u32> {
+    match word.strip_prefix('-') {
+        Some(digits) => natural(digits).map(u32::wrapping_neg),
+        None => natural(word),
+    }
+}
+
+fn natural(word: &str) -> Option<u32> {
     let (digits, radix) = match word.as_bytes() {
         [b'0', b'x' | b'X', ..] => (word.get(2..)?, 16),
         [b'0', _, ..] => (word.get(1..)?, 8),
         _ => (word, 10),
     };
-    if digits.starts_with('+') {
+    if digits.starts_with(['+', '-']) {
         return None;
     }
     u32::from_str_radix(digits, radix).ok()
@@ -131,7 +139,8 @@ mod tests {
         assert_eq!(number("0x578"), Some(1400));
         assert_eq!(number("010"), Some(8));
         assert_eq!(number("0"), Some(0));
-        for bad in ["", "abc", "1x", "-1", "+1", "0x", "0x+1", "99999999999"] {
+        assert_eq!(number("-5"), Some(u32::MAX - 4));
+        for bad in ["", "abc", "1x", "--1", "+1", "0x", "0x+1", "99999999999"] {
             assert_eq!(number(bad), None, "{bad}");
         }
     }

@@ -156,7 +156,13 @@ fn down(configuration: &Configuration, transaction: &mut Transaction<'_>) -> Res
             .and_then(|operation| transaction.run(&operation));
         note(saved, transaction);
     }
+    // A reload may have made rules that nobody here knows of.
+    let mark = transaction
+        .system
+        .device()
+        .map_or(0, |device| device.fwmark);
     transaction.roll_back_link();
+    hushwire_quick::sweep(mark, transaction);
     transaction.reset();
     let after = transaction.run_all(hooks(Event::PostDown, file, interface));
     note(after, transaction);
