@@ -1,207 +1,19 @@
 //! What is printed reads back the same; and nothing that comes from outside can break a parser.
 
 mod memory;
+mod strategy;
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::time::Duration;
-
-use hushwire_config::conf::{
-    self, AllowedIps, Config, Dialect, Dns, Interface, InterfaceAddress, Spanned, Table,
-};
-use hushwire_config::device::{Device, Peer};
-use hushwire_config::endpoint::Endpoint;
-use hushwire_config::prefix::{self, AllowedIpEntry, Prefix};
-use hushwire_config::text::{Line, Word};
+use hushwire_config::conf::{self, Config, Dialect, Interface};
+use hushwire_config::device::Device;
 use hushwire_config::uapi::set::{Event, SetParser};
 use hushwire_config::uapi::{Conversation, get, reply, set};
 use hushwire_config::update::{DeviceUpdate, PeerAction, PeerSettings, PeerUpdate};
-use hushwire_config::{AllowedIp, PresharedKey, PrivateKey, PublicKey};
+use hushwire_config::{PresharedKey, PrivateKey};
 use memory::MemoryDevice;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-
-fn private_key() -> impl Strategy<Value = PrivateKey> {
-    any::<[u8; 32]>().prop_map(PrivateKey::new)
-}
-
-fn preshared_key() -> impl Strategy<Value = PresharedKey> {
-    any::<[u8; 32]>().prop_map(PresharedKey::new)
-}
-
-fn public_key() -> impl Strategy<Value = PublicKey> {
-    any::<[u8; 32]>().prop_map(PublicKey::new)
-}
-
-fn addr() -> impl Strategy<Value = SocketAddr> {
-    any::<(IpAddr, u16, u32)>().prop_map(|(ip, port, scope)| match ip {
-        IpAddr::V4(_) => SocketAddr::new(ip, port),
-        IpAddr::V6(ip) => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
-    })
-}
-
-fn prefix() -> impl Strategy<Value = Prefix> {
-    any::<(IpAddr, u8)>()
-        .prop_map(|(ip, cidr)| Prefix::new(ip, cidr % (prefix::width(ip) + 1)).unwrap())
-}
-
-fn allowed_ip() -> impl Strategy<Value = AllowedIp> {
-    prefix().prop_map(|prefix| prefix.masked())
-}
-
-fn entry() -> impl Strategy<Value = AllowedIpEntry> {
-    (any::<bool>(), prefix()).prop_map(|(remove, prefix)| AllowedIpEntry { remove, prefix })
-}
-
-fn spanned<T>(strategy: impl Strategy<Value = T>) -> impl Strategy<Value = Spanned<T>>
-where
-    T: std::fmt::Debug,
-{
-    strategy.prop_map(Spanned::from)
-}
-
-/// Lists that a file can say: those that replace end with something added.
-fn allowed_ips() -> impl Strategy<Value = AllowedIps> {
-    (any::<bool>(), vec(entry(), 0..6)).prop_map(|(replace, mut entries)| {
-        if let (true, Some(last)) = (replace, entries.last_mut()) {
-            last.remove = false;
-        }
-        let replace = replace || entries.is_empty();
-        AllowedIps {
-            replace,
-            entries: entries.into_iter().map(Spanned::from).collect(),
-        }
-    })
-}
-
-fn endpoint() -> impl Strategy<Value = Endpoint> {
-    let name = "[a-z][a-z0-9.-]{0,20}:[0-9]{1,4}";
-    prop_oneof![
-        addr().prop_map(Endpoint::from),
-        name.prop_map(|text| Endpoint::parse(&text).unwrap()),
-        Just(Endpoint::parse("[fe80::1%eth0]:5").unwrap()),
-    ]
-}
-
-fn conf_peer() -> impl Strategy<Value = conf::Peer> {
-    (
-        spanned(public_key()),
-        option::of(spanned(preshared_key())),
-        option::of(spanned(endpoint())),
-        option::of(spanned(any::<u16>())),
-        allowed_ips(),
-    )
-        .prop_map(
-            |(public_key, preshared_key, endpoint, persistent_keepalive, allowed_ips)| conf::Peer {
-                public_key,
-                preshared_key,
-                endpoint,
-                persistent_keepalive,
-                allowed_ips,
-            },
-        )
-}
-
-fn hooks() -> impl Strategy<Value = Vec<Spanned<Line>>> {
-    let line = "[^\n\0]{1,20}".prop_filter_map("blank", |text| Line::new(text).ok());
-    vec(spanned(line), 0..3)
-}
-
-fn word(pattern: &'static str) -> impl Strategy<Value = Word> {
-    pattern.prop_filter_map("no word", |text| Word::new(text).ok())
-}
-
-fn table() -> impl Strategy<Value = Table> {
-    prop_oneof![
-        Just(Table::Auto),
-        Just(Table::Off),
-        any::<u32>().prop_map(Table::Id),
-        word("[a-z]{1,9}=?é?").prop_filter_map("another table", |name| {
-            let table = Table::Name(name);
-            (Table::parse(&table.to_string()) == Some(table.clone())).then_some(table)
-        }),
-    ]
-}
-
-fn interface() -> impl Strategy<Value = Interface> {
-    let address =
-        prefix().prop_map(|prefix| InterfaceAddress::new(prefix.addr(), prefix.cidr()).unwrap());
-    let dns = word("[^ \n]{1,12}").prop_map(Dns::new);
-    let wg = (
-        option::of(spanned(private_key())),
-        option::of(spanned(any::<u16>())),
-        option::of(spanned(any::<u32>())),
-    );
-    let quick = (
-        vec(spanned(address), 0..3),
-        vec(spanned(dns), 0..3),
-        option::of(spanned(any::<u32>())),
-        option::of(spanned(table())),
-        option::of(spanned(any::<bool>())),
-    );
-    let hooks = (hooks(), hooks(), hooks(), hooks());
-    (wg, quick, hooks).prop_map(|(wg, quick, hooks)| Interface {
-        section: None,
-        private_key: wg.0,
-        listen_port: wg.1,
-        fwmark: wg.2,
-        addresses: quick.0,
-        dns: quick.1,
-        mtu: quick.2,
-        table: quick.3,
-        save_config: quick.4,
-        pre_up: hooks.0,
-        post_up: hooks.1,
-        pre_down: hooks.2,
-        post_down: hooks.3,
-    })
-}
-
-fn config() -> impl Strategy<Value = Config> {
-    (interface(), vec(conf_peer(), 0..4)).prop_map(|(interface, peers)| Config { interface, peers })
-}
-
-fn device_peer() -> impl Strategy<Value = Peer> {
-    let time = (0..=i64::MAX as u64, 0..1_000_000_000_u32)
-        .prop_map(|(seconds, nanos)| Duration::new(seconds, nanos))
-        .prop_filter("never", |time| !time.is_zero());
-    (
-        (
-            public_key(),
-            option::of(preshared_key()),
-            option::of(addr()),
-            option::of(time),
-        ),
-        any::<(u64, u64, u16)>(),
-        vec(allowed_ip(), 0..5),
-    )
-        .prop_map(
-            |(known, (tx_bytes, rx_bytes, persistent_keepalive), allowed_ips)| Peer {
-                public_key: known.0,
-                preshared_key: known.1.filter(|key| !key.is_zero()),
-                endpoint: known.2,
-                last_handshake: known.3,
-                tx_bytes,
-                rx_bytes,
-                persistent_keepalive,
-                allowed_ips: allowed_ips.into_iter().map(Into::into).collect(),
-            },
-        )
-}
-
-fn device() -> impl Strategy<Value = Device> {
-    (
-        option::of(private_key()),
-        any::<(u16, u32)>(),
-        vec(device_peer(), 0..4),
-    )
-        .prop_map(|(private_key, (listen_port, fwmark), peers)| Device {
-            private_key: private_key.filter(|key| !key.is_zero()),
-            listen_port,
-            fwmark,
-            peers,
-        })
-}
+use strategy::{addr, config, device, entry, preshared_key, private_key, public_key};
 
 fn settings() -> impl Strategy<Value = PeerSettings> {
     (
@@ -327,6 +139,25 @@ proptest! {
         let mut collected = Device::default();
         device.describe(&mut collected);
         prop_assert_eq!(collected, device);
+    }
+
+    #[test]
+    fn a_file_for_wg(config in config()) {
+        // What wg(8) has no use for is not in its files.
+        let interface = Interface {
+            section: None,
+            private_key: config.interface.private_key,
+            listen_port: config.interface.listen_port,
+            fwmark: config.interface.fwmark,
+            ..Interface::default()
+        };
+        let config = Config { interface, peers: config.peers };
+        let text = config.print();
+        let parsed = conf::parse(text.as_bytes(), Dialect::Wg);
+        prop_assert!(parsed.is_ok(), "{}\n{}", *text, parsed.unwrap_err());
+        let parsed = parsed.unwrap().config;
+        prop_assert_eq!(parsed.print(), text);
+        prop_assert_eq!(parsed, config);
     }
 
     #[test]
