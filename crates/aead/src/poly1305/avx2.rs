@@ -5,6 +5,7 @@ mod field;
 
 use core::arch::x86_64::*;
 use core::hint::black_box;
+use core::ops::Range;
 
 use self::field::{Factor, Limbs, Sum, WordFactor, add, choose, split, words};
 use super::reader::{Edge, Lanes, Reader, Rows};
@@ -55,13 +56,21 @@ fn run<const SPREAD: usize>(messages: &[Message<'_>], order: &[usize], tags: &mu
 fn evaluate<const SPREAD: usize>(lanes: &Lanes<'_, 1, LANES>, factors: &Factors) -> Sum {
     let reader = Reader::<1, LANES, SPREAD>::new(lanes);
     let mut sum = Sum::zero();
-    for step in 0..reader.full().start {
-        add_edge(&mut sum, &reader, step, factors);
+    let mut step = 0;
+    while step < reader.steps() {
+        let whole = reader.whole(step);
+        if whole.is_empty() {
+            add_edge(&mut sum, &reader, step, factors);
+            step += 1;
+        } else {
+            step = whole.end;
+            if whole.start < reader.all_begun() {
+                add_some(&mut sum, &reader, whole, factors);
+            } else {
+                add_all(&mut sum, &reader, whole, factors);
+            }
+        }
     }
-    if !reader.full().is_empty() {
-        add_full(&mut sum, &reader, factors);
-    }
-    add_edge(&mut sum, &reader, reader.full().end, factors);
     if SPREAD > 1 {
         sum = Sum::product(&sum.carry(), &factors.weight);
     }
@@ -99,16 +108,37 @@ fn add_edge<const SPREAD: usize>(
     add_line::<SPREAD>(sum, &rows.each_ref(), first, &marks, factors);
 }
 
-/// All the lines that are data in all lanes. A function of its own, so that the registers are its
-/// own.
+/// Lines that are all data in those lanes that have begun.
 #[inline(never)]
 #[target_feature(enable = "avx2")]
-fn add_full<const SPREAD: usize>(
+fn add_some<const SPREAD: usize>(
     sum: &mut Sum,
     reader: &Reader<'_, 1, LANES, SPREAD>,
+    steps: Range<usize>,
     factors: &Factors,
 ) {
-    let mut lines = reader.full_lines();
+    let lines = reader.some_lines(steps.start);
+    let begins = lines.begins(0).map(u64::cast_signed);
+    let begins = _mm256_setr_epi64x(begins[0], begins[1], begins[2], begins[3]);
+    for step in steps {
+        let after = _mm256_set1_epi64x((step as u64).cast_signed() + 1);
+        let begun = _mm256_cmpgt_epi64(after, begins);
+        let marks = factors.marks.masked(begun);
+        let first = _mm256_srli_epi64::<63>(begun);
+        add_line::<SPREAD>(sum, &lines.rows(step, 0), first, &marks, factors);
+    }
+}
+
+/// Lines that are all data in all lanes. A function of its own, so that the registers are its own.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn add_all<const SPREAD: usize>(
+    sum: &mut Sum,
+    reader: &Reader<'_, 1, LANES, SPREAD>,
+    steps: Range<usize>,
+    factors: &Factors,
+) {
+    let mut lines = reader.all_lines(steps);
     let mut total = *sum;
     while let Some([rows]) = lines.next() {
         // Behind the barrier the factors stay in memory: copied to the stack, as there are too many

@@ -6,6 +6,7 @@ mod line;
 
 use core::arch::x86_64::*;
 use core::hint::black_box;
+use core::ops::Range;
 
 use self::field::{Factor, Limbs, Sum, choose, split};
 use self::line::{Line, transpose};
@@ -75,13 +76,21 @@ fn evaluate<const GROUPS: usize, const SPREAD: usize>(
 ) -> [Sum; GROUPS] {
     let reader = Reader::<GROUPS, LANES, SPREAD>::new(lanes);
     let mut sums = [Sum::zero(); GROUPS];
-    for step in 0..reader.full().start {
-        add_edge(&mut sums, &reader, step, factors);
+    let mut step = 0;
+    while step < reader.steps() {
+        let whole = reader.whole(step);
+        if whole.is_empty() {
+            add_edge(&mut sums, &reader, step, factors);
+            step += 1;
+        } else {
+            step = whole.end;
+            if whole.start < reader.all_begun() {
+                add_some(&mut sums, &reader, whole, factors);
+            } else {
+                add_all(&mut sums, &reader, whole, factors);
+            }
+        }
     }
-    if !reader.full().is_empty() {
-        add_full(&mut sums, &reader, factors);
-    }
-    add_edge(&mut sums, &reader, reader.full().end, factors);
     if SPREAD > 1 {
         for g in 0..GROUPS {
             sums[g] = Sum::product(&sums[g].carry(), &factors[g].weight);
@@ -105,23 +114,42 @@ fn add_edge<const GROUPS: usize, const SPREAD: usize>(
     }
 }
 
-/// All the lines that need no masks. A function of its own, so that the registers are its own.
+/// Lines that are all data in those lanes that have begun.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
-fn add_full<const GROUPS: usize, const SPREAD: usize>(
+fn add_some<const GROUPS: usize, const SPREAD: usize>(
     sums: &mut [Sum; GROUPS],
     reader: &Reader<'_, GROUPS, LANES, SPREAD>,
+    steps: Range<usize>,
     factors: &[Factors; GROUPS],
 ) {
-    let mut lines = reader.full_lines();
+    let lines = reader.some_lines(steps.start);
+    for step in steps {
+        for g in 0..GROUPS {
+            let line = Line::some(&lines.rows(step, g), lines.begins(g), step);
+            add_line::<SPREAD>(&mut sums[g], &line, &factors[g]);
+        }
+    }
+}
+
+/// Lines that are all data in all lanes. A function of its own, so that the registers are its own.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2")]
+fn add_all<const GROUPS: usize, const SPREAD: usize>(
+    sums: &mut [Sum; GROUPS],
+    reader: &Reader<'_, GROUPS, LANES, SPREAD>,
+    steps: Range<usize>,
+    factors: &[Factors; GROUPS],
+) {
+    let mut lines = reader.all_lines(steps);
     let mut totals = *sums;
     while let Some(rows) = lines.next() {
         // Behind the barrier the factors stay in memory: copied to the stack, as there are too many
         // for the registers, they would not be aligned.
         let factors = black_box(factors);
-        add_line::<SPREAD>(&mut totals[0], &Line::full(&rows[0]), &factors[0]);
+        add_line::<SPREAD>(&mut totals[0], &Line::all(&rows[0]), &factors[0]);
         if GROUPS == 2 {
-            add_line::<SPREAD>(&mut totals[1], &Line::full(&rows[1]), &factors[1]);
+            add_line::<SPREAD>(&mut totals[1], &Line::all(&rows[1]), &factors[1]);
         }
     }
     *sums = totals;

@@ -19,8 +19,7 @@ pub(super) struct Reader<'a, const GROUPS: usize, const LANES: usize, const SPRE
     /// Zero blocks before each message.
     lead: [[usize; LANES]; GROUPS],
     steps: usize,
-    /// The steps that are full lines of data in all lanes.
-    full: Range<usize>,
+    all_begun: usize,
 }
 
 /// What a lane has in a step: zero blocks, then data, then zeros.
@@ -43,38 +42,77 @@ impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
         let lead = lanes.map(|group| group.map(|message| blocks - message.blocks()));
         let leads = lead.as_flattened().iter();
         let most = leads.fold(0, |most, &lead| most.max(lead));
-        let last = steps - 1;
         Self {
             lanes,
             lead,
             steps,
-            full: most.div_ceil(LINE_BLOCKS * SPREAD).min(last)..last,
+            all_begun: most.div_ceil(LINE_BLOCKS * SPREAD).min(steps - 1),
         }
     }
 
-    /// The steps that [`Self::full_lines`] has.
-    pub(super) const fn full(&self) -> &Range<usize> {
-        &self.full
+    pub(super) const fn steps(&self) -> usize {
+        self.steps
     }
 
-    /// The full lines of the data of each lane.
+    /// The steps from `from` on in which each lane has either a full line of data or nothing,
+    /// and in all of which or none of which all lanes have begun. There are none if a message begins within a line, or ends.
+    #[inline]
+    pub(super) fn whole(&self, from: usize) -> Range<usize> {
+        if from >= self.all_begun {
+            return from..self.steps - 1;
+        }
+        let inside = |lead: &usize| !lead.is_multiple_of(LINE_BLOCKS);
+        let begin = |lead: &usize| lead / LINE_BLOCKS / SPREAD;
+        let leads = self.lead.as_flattened().iter();
+        let edges = leads.filter(|lead| inside(lead)).map(begin);
+        let next = edges.filter(|&step| step >= from).min();
+        from..next.unwrap_or(self.all_begun).min(self.all_begun)
+    }
+
+    /// The first step in which there is no lane without data.
     #[inline(always)]
-    pub(super) fn full_lines(&self) -> FullLines<'a, GROUPS, LANES, SPREAD> {
-        let mut full = [[[].as_slice(); LANES]; GROUPS];
-        for (group, full) in full.iter_mut().enumerate() {
-            for (lane, full) in full.iter_mut().enumerate() {
-                let line = self.full.start * SPREAD + lane % SPREAD;
-                let from = (line * LINE_BLOCKS).checked_sub(self.lead[group][lane]);
-                let from = from.map(|block| block * BLOCK_LEN);
-                let data = from.and_then(|from| self.lanes[group][lane].data.get(from..));
-                *full = data.unwrap_or_default().as_chunks().0;
+    pub(super) const fn all_begun(&self) -> usize {
+        self.all_begun
+    }
+
+    /// The lines of steps in which all lanes have begun.
+    #[inline(always)]
+    pub(super) fn all_lines(&self, steps: Range<usize>) -> AllLines<'a, GROUPS, LANES, SPREAD> {
+        let lanes = self.lines_from(steps.start);
+        AllLines {
+            lanes: lanes.map(|group| group.map(|(_, lines)| lines)),
+            at: 0,
+            end: steps.len() * SPREAD,
+        }
+    }
+
+    /// The lines of the steps from `from` on, up to the next edge.
+    #[inline(always)]
+    pub(super) fn some_lines(&self, from: usize) -> SomeLines<'a, GROUPS, LANES, SPREAD> {
+        let lanes = self.lines_from(from);
+        SomeLines {
+            lanes: lanes.map(|group| group.map(|(_, lines)| lines)),
+            begins: lanes.map(|group| group.map(|(begin, _)| begin as u64)),
+        }
+    }
+
+    /// The step from `from` on in which each lane has its first whole line, and its lines from there
+    /// on, those of other lanes of its message among them.
+    #[inline(always)]
+    fn lines_from(&self, from: usize) -> [[(usize, &'a [[u8; LINE_LEN]]); LANES]; GROUPS] {
+        let mut lanes = [[(0, [].as_slice()); LANES]; GROUPS];
+        for (group, lanes) in lanes.iter_mut().enumerate() {
+            for (lane, (begin, lines)) in lanes.iter_mut().enumerate() {
+                let lead = self.lead[group][lane];
+                // The first line of this lane that comes after the zero blocks.
+                let after = lead.div_ceil(LINE_BLOCKS).saturating_sub(lane % SPREAD);
+                *begin = after.div_ceil(SPREAD).max(from);
+                let block = (*begin * SPREAD + lane % SPREAD) * LINE_BLOCKS - lead;
+                let data = self.lanes[group][lane].data.get(block * BLOCK_LEN..);
+                *lines = data.unwrap_or_default().as_chunks().0;
             }
         }
-        FullLines {
-            lanes: full,
-            at: 0,
-            end: self.full.len() * SPREAD,
-        }
+        lanes
     }
 
     /// The line of a lane, wherever its message begins and ends.
@@ -105,18 +143,18 @@ impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
     }
 }
 
-/// Lines that are full in all lanes.
-pub(super) struct FullLines<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize> {
+/// A line of each lane.
+pub(super) type Rows<'a, const LANES: usize> = [&'a [u8; LINE_LEN]; LANES];
+
+/// Lines that are all data in all lanes.
+pub(super) struct AllLines<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize> {
     lanes: [[&'a [[u8; LINE_LEN]]; LANES]; GROUPS],
     at: usize,
     end: usize,
 }
 
-/// A line of each lane.
-pub(super) type Rows<'a, const LANES: usize> = [&'a [u8; LINE_LEN]; LANES];
-
 impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
-    FullLines<'a, GROUPS, LANES, SPREAD>
+    AllLines<'a, GROUPS, LANES, SPREAD>
 {
     /// The lines of the next step; `None` behind the last.
     #[inline(always)]
@@ -132,5 +170,36 @@ impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
         }
         self.at += SPREAD;
         Some(rows)
+    }
+}
+
+/// Lines that are all data in those lanes that have begun.
+pub(super) struct SomeLines<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize> {
+    lanes: [[&'a [[u8; LINE_LEN]]; LANES]; GROUPS],
+    /// The steps in which the lanes begin.
+    begins: [[u64; LANES]; GROUPS],
+}
+
+impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
+    SomeLines<'a, GROUPS, LANES, SPREAD>
+{
+    /// The steps in which the lanes of a group begin.
+    pub(super) const fn begins(&self, group: usize) -> &[u64; LANES] {
+        &self.begins[group]
+    }
+
+    /// The lines of a group in a step; zeros where there is none.
+    #[inline(always)]
+    pub(super) fn rows(&self, step: usize, group: usize) -> Rows<'a, LANES> {
+        let mut rows = [&[0; LINE_LEN]; LANES];
+        let lanes = self.lanes[group].iter().zip(&self.begins[group]);
+        for (row, (lane, &begin)) in rows.iter_mut().zip(lanes) {
+            // Before it has begun a lane is asked for a line far behind its end.
+            let line = step.wrapping_sub(begin as usize).wrapping_mul(SPREAD);
+            if let Some(line) = lane.get(line) {
+                *row = line;
+            }
+        }
+        rows
     }
 }

@@ -142,6 +142,17 @@ impl Sum {
         }
     }
 
+    /// What there is in those lanes in which `mask` has all bits, nothing in the others.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn masked(&self, mask: __m256i) -> Self {
+        let mut sum = *self;
+        for column in &mut sum.0 {
+            *column = _mm256_and_si256(*column, mask);
+        }
+        sum
+    }
+
     /// Reduces to 130 bits and a little.
     #[inline]
     #[target_feature(enable = "avx2")]

@@ -55,11 +55,21 @@ impl Line {
         line
     }
 
-    /// A line that is data in all lanes.
+    /// A line that is all data in all lanes.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(super) fn full(rows: &Rows<'_, LANES>) -> Self {
+    pub(super) fn all(rows: &Rows<'_, LANES>) -> Self {
         Self::read(&rows.map(halves), [_mm512_set1_epi64(1); LINE_BLOCKS])
+    }
+
+    /// A line that is all data in those lanes that have begun.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn some(rows: &Rows<'_, LANES>, begins: &[u64; LANES], step: usize) -> Self {
+        let step = _mm512_set1_epi64((step as u64).cast_signed());
+        let begun = _mm512_cmple_epu64_mask(load_lanes(begins), step);
+        let present = _mm512_maskz_set1_epi64(begun, 1);
+        Self::read(&rows.map(halves), [present; LINE_BLOCKS])
     }
 
     #[inline]
