@@ -99,7 +99,7 @@ impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
     /// The step from `from` on in which each lane has its first whole line, and its lines from there
     /// on, those of other lanes of its message among them.
     #[inline(always)]
-    fn lines_from(&self, from: usize) -> [[(usize, &'a [[u8; LINE_LEN]]); LANES]; GROUPS] {
+    fn lines_from(&self, from: usize) -> [[(usize, Lines<'a>); LANES]; GROUPS] {
         let mut lanes = [[(0, [].as_slice()); LANES]; GROUPS];
         for (group, lanes) in lanes.iter_mut().enumerate() {
             for (lane, (begin, lines)) in lanes.iter_mut().enumerate() {
@@ -143,12 +143,15 @@ impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
     }
 }
 
+/// Lines of a message, one behind the other.
+type Lines<'a> = &'a [[u8; LINE_LEN]];
+
 /// A line of each lane.
 pub(super) type Rows<'a, const LANES: usize> = [&'a [u8; LINE_LEN]; LANES];
 
 /// Lines that are all data in all lanes.
 pub(super) struct AllLines<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize> {
-    lanes: [[&'a [[u8; LINE_LEN]]; LANES]; GROUPS],
+    lanes: [[Lines<'a>; LANES]; GROUPS],
     at: usize,
     end: usize,
 }
@@ -175,7 +178,7 @@ impl<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize>
 
 /// Lines that are all data in those lanes that have begun.
 pub(super) struct SomeLines<'a, const GROUPS: usize, const LANES: usize, const SPREAD: usize> {
-    lanes: [[&'a [[u8; LINE_LEN]]; LANES]; GROUPS],
+    lanes: [[Lines<'a>; LANES]; GROUPS],
     /// The steps in which the lanes begin.
     begins: [[u64; LANES]; GROUPS],
 }
