@@ -6,6 +6,7 @@ mod change;
 mod change_many;
 mod config;
 mod pair;
+mod quick;
 mod show;
 
 use std::process::ExitCode;
@@ -13,11 +14,16 @@ use std::process::ExitCode;
 use hushwire_lab::vm::{self, Check};
 
 fn main() -> ExitCode {
-    let checks: Vec<Check> = [show::CHECKS, change::CHECKS, change_many::CHECKS]
-        .into_iter()
-        .flatten()
-        .copied()
-        .collect();
+    let checks: Vec<Check> = [
+        show::CHECKS,
+        change::CHECKS,
+        change_many::CHECKS,
+        quick::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+    .collect();
     vm::main(&checks)
 }
 
