@@ -35,7 +35,7 @@ impl Options {
     pub(crate) const HELP: &'static str = "\
 Lay out hushwire as it is installed: programs, `wg` and `wg-quick` as links to
 `hushwire`, systemd units, manual pages, and completion for bash, zsh and fish.
-A file of another package that is in the way is an error.
+A `wg` or `wg-quick` of another package is not written over, but an error.
 
 Usage: cargo xtask install [OPTIONS]
 
@@ -43,7 +43,7 @@ Options:
   --destdir DIR    Put this in front of all paths [/]
   --prefix DIR     [/usr/local]
   --binaries DIR   Take the programs from here, instead of building them
-  --without-links  Leave out `wg`, `wg-quick` and their units
+  --without-links  Leave out `wg`, `wg-quick`, and what belongs to them
 ";
 
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
@@ -99,12 +99,43 @@ pub(crate) fn install(paths: &Paths, options: &Options) -> Result<()> {
         }
     }
     install_units(paths, options)?;
-    let share = options.folder("share");
-    make(&share)?;
-    let hushwire = built.join("hushwire");
-    run(Command::new(hushwire)
+    install_share(&built.join("hushwire"), paths, options)
+}
+
+/// Manual pages and completion, which the program has in it.
+fn install_share(hushwire: &Path, paths: &Paths, options: &Options) -> Result<()> {
+    let staging = paths.staging();
+    make(&staging)?;
+    let written = run(Command::new(hushwire)
         .args(["manual", "--write"])
-        .arg(&share))
+        .arg(&staging))
+    .and_then(|()| copy_all(&staging, &options.folder("share"), options));
+    let _ = fs::remove_dir_all(&staging);
+    written
+}
+
+fn copy_all(from: &Path, to: &Path, options: &Options) -> Result<()> {
+    make(to)?;
+    for entry in fs::read_dir(from).map_err(Error::file("read", from))? {
+        let source = entry.map_err(Error::file("read", from))?.path();
+        let Some(name) = source.file_name() else {
+            continue;
+        };
+        let target = to.join(name);
+        if source.is_dir() {
+            copy_all(&source, &target, options)?;
+        } else if !(options.without_links && is_of_link(&source)) {
+            replace(&target, |path| fs::copy(&source, path).map(drop))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a page or a completion is for one of the links: `wg`, `_wg`, `wg.fish`, `wg.8`.
+fn is_of_link(path: &Path) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let stem = stem.map(|stem| stem.trim_start_matches('_'));
+    stem.is_some_and(|stem| LINKS.contains(&stem))
 }
 
 fn build(paths: &Paths) -> Result<PathBuf> {
@@ -192,6 +223,16 @@ mod tests {
         );
         for bad in ["--destdir", "x", "--prefx /"] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_link_is_told_by_its_name() {
+        for name in ["wg", "x/_wg", "wg.fish", "wg-quick.8"] {
+            assert!(is_of_link(Path::new(name)), "{name}");
+        }
+        for name in ["hushwire", "_hushwire", "hushwire-set.1", "wgs"] {
+            assert!(!is_of_link(Path::new(name)), "{name}");
         }
     }
 

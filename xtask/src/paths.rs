@@ -29,6 +29,11 @@ impl Paths {
         self.target.join("release").join(binary)
     }
 
+    /// A folder for files on their way to be installed.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.target.join("install")
+    }
+
     /// Peers of other makes, kept apart from the builds so that any target folder finds them.
     pub(crate) fn peers(&self) -> PathBuf {
         self.root.join("target/peers")
