@@ -13,6 +13,8 @@ use crate::tools::search_path;
 use crate::{Error, Output, Result, require_tools};
 
 const EMULATOR: &str = "qemu-system-x86_64";
+/// No hardware support, and no more than so many MiB for translated code.
+const EMULATION: &str = "tcg,tb-size=256";
 /// Memory in MiB: the image twice while it is unpacked, and 20,000 allowed IPs.
 const MEMORY: &str = "1024";
 /// What is kept of the console for a message.
@@ -44,7 +46,9 @@ impl Machine {
         let complaints = image.directory().join("complaints");
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", EMULATOR])
-            .args(["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", MEMORY])
+            .args([
+                "-accel", EMULATION, "-cpu", "max", "-smp", "1", "-m", MEMORY,
+            ])
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
             .args(["-monitor", "none", "-no-reboot"])
             .arg("-kernel")

@@ -7,7 +7,10 @@ mod change_many;
 mod config;
 mod pair;
 mod quick;
+mod rekey;
 mod show;
+mod tunnel;
+mod two_ends;
 
 use std::process::ExitCode;
 
@@ -15,6 +18,8 @@ use hushwire_lab::vm::{self, Check};
 
 fn main() -> ExitCode {
     let checks: Vec<Check> = [
+        rekey::CHECKS,
+        tunnel::CHECKS,
         show::CHECKS,
         change::CHECKS,
         change_many::CHECKS,

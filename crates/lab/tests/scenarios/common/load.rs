@@ -1,12 +1,10 @@
 //! Traffic through a tunnel.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use hushwire_lab::Host;
+use hushwire_lab::{Host, send_and_compare};
 use serde_json::Value;
 
 use super::shell::Shell;
@@ -102,41 +100,8 @@ fn iperf(client: &Host, server: &Host, address: &str, options: &[&str]) -> Value
     serde_json::from_str(&output.stdout).unwrap()
 }
 
-/// Sends bytes that follow no pattern by TCP and compares what arrives: whatever splits and joins packets on the way
-/// must leave the stream as it was.
+/// Sends bytes by TCP and compares what arrives ([`hushwire_lab::send_and_compare`]).
 #[track_caller]
 pub(crate) fn bytes_arrive_unchanged(client: &Host, server: &Host, address: IpAddr, length: usize) {
-    let place = SocketAddr::new(address, 7000);
-    let listener = server.run(|| TcpListener::bind(place)).unwrap();
-    let sent = noise(length);
-    let received = thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut stream = client.run(|| TcpStream::connect(place)).unwrap();
-            stream.set_write_timeout(Some(SOON)).unwrap();
-            stream.write_all(&sent).unwrap();
-            stream.shutdown(Shutdown::Write).unwrap();
-        });
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        let mut received = Vec::with_capacity(length);
-        stream.read_to_end(&mut received).unwrap();
-        received
-    });
-    assert_eq!(received.len(), sent.len());
-    let difference = sent.iter().zip(&received).position(|(a, b)| a != b);
-    assert_eq!(difference, None, "the first byte that differs");
-}
-
-/// Bytes of a xorshift generator (Marsaglia 2003), the same each time.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
+    send_and_compare(client, server, address, length, SOON).unwrap();
 }
