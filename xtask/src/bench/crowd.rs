@@ -1,13 +1,15 @@
 //! A daemon with a crowd of peers, which `hushwire-bench` plays.
 
-use std::path::Path;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hushwire_lab::{Daemon, Host, Implementation, Lab};
 
-use super::metric::Metric;
+use super::metric::{Metric, median};
 use crate::error::{Error, Result};
 use crate::process::output;
 
@@ -21,8 +23,10 @@ const HANDSHAKES: u32 = 20_000;
 /// Handshakes under way at a time: enough to keep a daemon busy, too few for any to feel under load.
 const WINDOW: u32 = 16;
 
-/// Peers of the run with idle ones.
-const IDLE_PEERS: u32 = 20_000;
+/// How often our tool is run for a figure; the median counts.
+const TOOL_RUNS: usize = 3;
+/// How long it may take.
+const TOOL_LIMIT: Duration = Duration::from_secs(300);
 /// How long a daemon is left alone after it was configured; a garbage collector has run by then.
 const REST: Duration = Duration::from_secs(3);
 
@@ -73,19 +77,81 @@ fn answered_rate(line: &str) -> Result<f64> {
     }
 }
 
-/// The memory of a daemon with many peers that never speak, and how long it took to take them.
-pub(crate) fn idle(implementation: Implementation, program: &Path) -> Result<Vec<(Metric, f64)>> {
+/// The memory of a daemon with many peers that never speak, and how long it took to take them, in one request and from
+/// our tool, and to show them.
+pub(crate) fn idle(
+    implementation: Implementation,
+    program: &Path,
+    peers: u32,
+) -> Result<Vec<(Metric, f64)>> {
     let lab = Lab::new()?;
     let host = lab.host("server")?;
     let daemon = implementation.start(&host, INTERFACE)?;
     host.up(INTERFACE)?;
-    let time = configure(&host, &daemon, program, IDLE_PEERS)?;
+    let time = configure(&host, &daemon, program, peers)?;
     thread::sleep(REST);
     let memory = daemon.process().usage()?.memory as f64 / 1e6;
-    Ok(vec![
+    let mut values = vec![
         (Metric::IdlePeersMemory, memory),
         (Metric::IdlePeersTime, time.as_secs_f64()),
+    ];
+    // Of the others, boringtun breaks a long conversation off now and then.
+    if matches!(
+        implementation,
+        Implementation::Hushwired | Implementation::WireguardGo
+    ) {
+        values.extend(with_tool(&host)?);
+    }
+    Ok(values)
+}
+
+/// How long our tool takes to give a device the configuration that it has, and to show it, in milliseconds.
+fn with_tool(host: &Host) -> Result<[(Metric, f64); 2]> {
+    let tool = Implementation::Hushwired
+        .binary()?
+        .with_file_name("hushwire");
+    let tool = tool.to_string_lossy();
+    let run = |words: &[&str]| {
+        let words = [&[&*tool], words].concat();
+        let start = Instant::now();
+        let said = host.output_within(TOOL_LIMIT, &words)?;
+        Ok((said.stdout, start.elapsed().as_secs_f64() * 1e3))
+    };
+    let median_of = |words: &[&str]| {
+        let times = (0..TOOL_RUNS).map(|_| run(words).map(|(_, time)| time));
+        let times = times.collect::<Result<Vec<f64>>>()?;
+        median(&times).ok_or_else(|| Error::Machine("nothing was timed".to_owned()))
+    };
+    let file = Scratch::new();
+    let (configuration, _) = run(&["showconf", "--timeout", "300", INTERFACE])?;
+    fs::write(&file.0, configuration).map_err(Error::file("write", &file.0))?;
+    let path = file.0.to_string_lossy();
+    Ok([
+        (
+            Metric::IdlePeersSetconf,
+            median_of(&["setconf", "--timeout", "300", INTERFACE, &path])?,
+        ),
+        (
+            Metric::IdlePeersDump,
+            median_of(&["show", "--timeout", "300", INTERFACE, "dump"])?,
+        ),
     ])
+}
+
+/// A file that goes when this is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let name = format!("hushwire-bench-{}.conf", std::process::id());
+        Self(env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Makes a device the server of so many of the crowd, and says how long the device took.

@@ -27,6 +27,7 @@ pub(crate) fn describe(options: &Options) -> Value {
         "kernel": file("/proc/sys/kernel/osrelease"),
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "idle_peers": options.peers,
         "programs": programs,
     })
 }

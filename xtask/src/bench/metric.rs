@@ -21,6 +21,8 @@ pub(crate) enum Metric {
     PeakMemory,
     IdlePeersMemory,
     IdlePeersTime,
+    IdlePeersSetconf,
+    IdlePeersDump,
 }
 
 impl Metric {
@@ -39,8 +41,10 @@ impl Metric {
             Self::Ping => "ping_idle",
             Self::ProcessorPerGb => "processor_per_gb",
             Self::PeakMemory => "peak_memory",
-            Self::IdlePeersMemory => "idle_20000_peers_memory",
-            Self::IdlePeersTime => "idle_20000_peers_time",
+            Self::IdlePeersMemory => "idle_peers_memory",
+            Self::IdlePeersTime => "idle_peers_time",
+            Self::IdlePeersSetconf => "idle_peers_setconf",
+            Self::IdlePeersDump => "idle_peers_show_dump",
         }
     }
 
@@ -58,8 +62,10 @@ impl Metric {
             Self::Ping => "ping, idle, median round trip",
             Self::ProcessorPerGb => "processor time, both ends",
             Self::PeakMemory => "peak memory, larger end",
-            Self::IdlePeersMemory => "20,000 idle peers, resident",
-            Self::IdlePeersTime => "20,000 peers, to configure",
+            Self::IdlePeersMemory => "idle peers, resident",
+            Self::IdlePeersTime => "idle peers, to configure",
+            Self::IdlePeersSetconf => "idle peers, wg setconf",
+            Self::IdlePeersDump => "idle peers, wg show dump",
         }
     }
 
@@ -77,6 +83,7 @@ impl Metric {
             Self::ProcessorPerGb => "s/GB",
             Self::PeakMemory | Self::IdlePeersMemory => "MB",
             Self::IdlePeersTime => "s",
+            Self::IdlePeersSetconf | Self::IdlePeersDump => "ms",
         }
     }
 
@@ -96,7 +103,9 @@ impl Metric {
             | Self::ProcessorPerGb
             | Self::PeakMemory
             | Self::IdlePeersMemory
-            | Self::IdlePeersTime => false,
+            | Self::IdlePeersTime
+            | Self::IdlePeersSetconf
+            | Self::IdlePeersDump => false,
         }
     }
 }

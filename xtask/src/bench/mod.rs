@@ -127,7 +127,7 @@ fn apart(
     for &candidate in order {
         let values = match (options.plan, candidate.implementation()) {
             (Plan::Handshakes, Some(daemon)) => crowd::handshakes(daemon, program)?,
-            (Plan::Idle, Some(daemon)) => crowd::idle(daemon, program)?,
+            (Plan::Idle, Some(daemon)) => crowd::idle(daemon, program, options.peers)?,
             _ => Setup::new(candidate)?.scaling(options.seconds, program)?,
         };
         keep(candidate, values, samples);

@@ -15,12 +15,14 @@ pub(crate) struct Options {
     pub(crate) seconds: u32,
     pub(crate) json: Option<PathBuf>,
     pub(crate) candidates: Vec<Candidate>,
+    /// How many peers are idle.
+    pub(crate) peers: u32,
 }
 
 impl Options {
     pub(crate) const HELP: &'static str = "\
 Usage: cargo xtask bench [--rounds N] [--seconds N] [--quick] [--json FILE] [--only NAME,...]
-       cargo xtask bench scaling|handshakes|idle [the same options]
+       cargo xtask bench scaling|handshakes|idle [the same options] [--peers N]
        cargo xtask bench micro [--only CASE]... [--json FILE]
 
 Measures whole tunnels between two hosts of the laboratory, both ends on this
@@ -32,11 +34,12 @@ every metric is taken of all of them in turn; the table shows medians.
   --quick         Two rounds of one second
   --json FILE     Write all samples, medians and ratios to FILE
   --only NAME,... Only these of: veth, hushwired, wireguard-go, boringtun, gotatun
+  --peers N       How many peers are idle (default 20000)
 
 `bench scaling` measures throughput with 1, 4 and 16 streams, and one stream with
 1, 100 and 10,000 peers configured. `bench handshakes` counts the handshakes a
-second that a daemon answers on one core. `bench idle` configures 20,000 peers
-that never speak and measures memory.
+second that a daemon answers on one core. `bench idle` configures peers
+that never speak, measures memory, and how long our `wg setconf` and `wg show dump` take.
 
 `bench micro` times small pieces of work instead (the cipher by implementation,
 size and batch, the handshake, routing, the replay window, checksums, splitting
@@ -51,6 +54,7 @@ and joining, parsing); its --only takes part of a case's name.
             seconds: 3,
             json: None,
             candidates: plan.candidates().to_vec(),
+            peers: 20_000,
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
@@ -63,6 +67,7 @@ and joining, parsing); its --only takes part of a case's name.
                 "--rounds" => options.rounds = positive(word, value()?)?,
                 "--seconds" => options.seconds = positive(word, value()?)?,
                 "--quick" => (options.rounds, options.seconds) = (2, 1),
+                "--peers" => options.peers = positive(word, value()?)?,
                 "--json" => options.json = Some(PathBuf::from(value()?)),
                 "--only" => {
                     options.candidates = value()?
@@ -116,12 +121,14 @@ mod tests {
             seconds: 3,
             json: Some("/tmp/x".into()),
             candidates: vec![Candidate::Veth, Candidate::Gotatun],
+            peers: 20_000,
         };
         assert_eq!(options, expected);
         assert_eq!(parse("--quick").expect("valid").seconds, 1);
         let options = parse("handshakes --rounds 2").expect("valid");
         assert_eq!((options.plan, options.rounds), (Plan::Handshakes, 2));
         assert!(!options.candidates.contains(&Candidate::Veth));
+        assert_eq!(parse("idle --peers 5").expect("valid").peers, 5);
     }
 
     #[test]
@@ -134,6 +141,7 @@ mod tests {
             "--only kernel",
             "fast",
             "idle --only veth",
+            "idle --peers 0",
             "--rounds 2 idle",
         ] {
             assert!(parse(line).is_err(), "{line}");

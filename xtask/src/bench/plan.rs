@@ -55,7 +55,12 @@ impl Plan {
                 Metric::TcpTenThousandPeers,
             ],
             Self::Handshakes => &[Metric::Handshakes],
-            Self::Idle => &[Metric::IdlePeersMemory, Metric::IdlePeersTime],
+            Self::Idle => &[
+                Metric::IdlePeersMemory,
+                Metric::IdlePeersTime,
+                Metric::IdlePeersSetconf,
+                Metric::IdlePeersDump,
+            ],
         }
     }
 
