@@ -1,0 +1,215 @@
+//! The examples of `examples/`, brought up in the laboratory and pinged across. Needs root.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use common::{Directory, HUSHWIRE, run_as};
+use hushwire_lab::{Host, Lab, require_tools};
+
+/// An example: its hosts with their addresses in the world, further addresses, and who pings whom.
+struct Example {
+    name: &'static str,
+    hosts: &'static [(&'static str, &'static str)],
+    own: &'static [(&'static str, &'static str)],
+    pings: &'static [(&'static str, &'static str)],
+}
+
+const EXAMPLES: [Example; 6] = [
+    Example {
+        name: "two-servers",
+        hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
+        own: &[],
+        pings: &[("alice", "10.0.0.2"), ("bob", "fd00::1")],
+    },
+    Example {
+        name: "hub-and-spokes",
+        hosts: &[
+            ("hub", "192.0.2.1"),
+            ("north", "198.51.100.1"),
+            ("south", "203.0.113.1"),
+        ],
+        own: &[],
+        pings: &[
+            ("north", "10.0.0.1"),
+            ("south", "10.0.0.1"),
+            ("north", "10.0.0.3"),
+        ],
+    },
+    Example {
+        name: "full-mesh",
+        hosts: &[
+            ("ams", "192.0.2.1"),
+            ("ber", "198.51.100.1"),
+            ("cph", "203.0.113.1"),
+        ],
+        own: &[],
+        pings: &[
+            ("ams", "10.0.0.2"),
+            ("ber", "10.0.0.3"),
+            ("cph", "10.0.0.1"),
+        ],
+    },
+    Example {
+        name: "road-warrior",
+        hosts: &[
+            ("server", "192.0.2.1"),
+            ("full", "198.51.100.1"),
+            ("split", "203.0.113.1"),
+        ],
+        own: &[],
+        // The way out of somebody else's network, which only the server's address leads back from.
+        pings: &[
+            ("full", "10.0.0.1"),
+            ("full", "203.0.113.254"),
+            ("split", "10.0.0.1"),
+        ],
+    },
+    Example {
+        name: "site-to-site",
+        hosts: &[("east", "192.0.2.1"), ("west", "198.51.100.1")],
+        own: &[("east", "192.168.1.1/24"), ("west", "192.168.2.1/24")],
+        pings: &[("east", "192.168.2.1"), ("west", "192.168.1.1")],
+    },
+    Example {
+        name: "two-planes",
+        hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
+        own: &[],
+        pings: &[("alice", "10.1.0.2"), ("bob", "10.2.0.1")],
+    },
+];
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
+
+/// Puts keys in the places of the texts in parentheses.
+struct Keys(BTreeMap<String, [String; 2]>);
+
+impl Keys {
+    fn fill_in(&mut self, text: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('(') {
+            let (words, after) = after.split_once(')').expect("the end of a text");
+            let (kind, who) = words.split_once(" key of ").expect("whose key");
+            let pair = self.0.entry(who.to_owned()).or_insert_with(key_pair);
+            filled.push_str(before);
+            filled.push_str(&pair[usize::from(kind == "public")]);
+            rest = after;
+        }
+        filled + rest
+    }
+}
+
+fn key_pair() -> [String; 2] {
+    let run = |word: &str, input: &str| {
+        let outcome = run_as(HUSHWIRE, "hushwire", &[word], input);
+        outcome.stdout.trim().to_owned()
+    };
+    let private = run("genkey", "");
+    let public = run("pubkey", &private);
+    [private, public]
+}
+
+/// A world in which everybody has a network of its own, and a router is in all of them.
+fn world(lab: &Lab, example: &Example) -> Vec<Host> {
+    let router = lab.host("router").unwrap();
+    router.forward().unwrap();
+    let mut hosts = Vec::new();
+    for (index, (name, address)) in example.hosts.iter().enumerate() {
+        let host = lab.host(name).unwrap();
+        let interface = format!("eth{index}");
+        lab.link(&host, "eth0", &router, &interface).unwrap();
+        let (network, _) = address.rsplit_once('.').unwrap();
+        let gateway = format!("{network}.254");
+        host.address("eth0", &format!("{address}/24")).unwrap();
+        router
+            .address(&interface, &format!("{gateway}/24"))
+            .unwrap();
+        host.route_via("0.0.0.0/0", &gateway).unwrap();
+        for (_, own) in example.own.iter().filter(|(owner, _)| owner == name) {
+            host.address("lo", own).unwrap();
+        }
+        hosts.push(host);
+    }
+    hosts.push(router);
+    hosts
+}
+
+fn host<'h>(hosts: &'h [Host], name: &str) -> &'h Host {
+    hosts.iter().find(|host| host.name() == name).unwrap()
+}
+
+fn play(example: &Example) {
+    let lab = Lab::new().unwrap();
+    let hosts = world(&lab, example);
+    let directory = Directory::new();
+    let mut keys = Keys(BTreeMap::new());
+    let mut files = Vec::new();
+    for (number, (name, _)) in example.hosts.iter().enumerate() {
+        let folder = examples().join(example.name).join(name);
+        fs::create_dir(directory.path().join(name)).unwrap();
+        for entry in fs::read_dir(&folder).unwrap() {
+            let source = entry.unwrap().path();
+            let interface = source.file_stem().unwrap().to_string_lossy();
+            // The hosts of a laboratory share the folder of control sockets.
+            let file = format!("{interface}-{number}.conf");
+            let text = keys.fill_in(&fs::read_to_string(&source).unwrap());
+            let path = directory.write(&format!("{name}/{file}"), &text);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            files.push((*name, path));
+        }
+    }
+    assert!(!files.is_empty(), "{} has no files", example.name);
+    let run = |verb: &str| {
+        for (name, path) in &files {
+            let path = path.to_string_lossy();
+            let output = host(&hosts, name).output(&[HUSHWIRE, verb, &path]).unwrap();
+            let strange = output.stderr.lines().find(|line| line.contains(".conf:"));
+            assert_eq!(strange, None, "{}", example.name);
+        }
+    };
+    run("up");
+    for (from, to) in example.pings {
+        let pinged = host(&hosts, from).ping(to);
+        pinged.unwrap_or_else(|error| panic!("{}: {from} to {to}: {error}", example.name));
+    }
+    run("down");
+    for (name, path) in &files {
+        let interface = path.file_stem().unwrap().to_string_lossy();
+        let link = host(&hosts, name).netlink().link(&interface).unwrap();
+        assert!(link.is_none(), "{}: {interface} of {name}", example.name);
+    }
+}
+
+#[test]
+fn every_example_works() {
+    require_tools(&["bash", "nft", "ping", "sysctl"]).unwrap();
+    for example in &EXAMPLES {
+        play(example);
+    }
+}
+
+#[test]
+fn no_example_is_forgotten() {
+    let folders = fs::read_dir(examples())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let list = fs::read_to_string(examples().join("README.md")).unwrap();
+    for folder in folders.filter(|path| path.is_dir()) {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(
+            EXAMPLES.iter().any(|example| example.name == name),
+            "{name} is not tested"
+        );
+        assert!(
+            list.contains(&format!("({name})")),
+            "{name} is not in the list"
+        );
+        assert!(folder.join("README.md").is_file(), "{name} has no README");
+    }
+}
