@@ -1,5 +1,6 @@
 //! What the owner of a device may change at any time, with sessions alive.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::SocketAddr;
@@ -136,7 +137,7 @@ impl<C: Crypto> Device<C> {
         let timers = self.new_timers();
         let peer = PeerState::new(Arc::new(Peer::new(id, key)), remote, timers);
         self.by_key.insert(key, id);
-        self.peers.insert(id, peer);
+        self.peers.insert(id, Box::new(peer));
         self.service(now, id);
         Ok(id)
     }
@@ -150,12 +151,12 @@ impl<C: Crypto> Device<C> {
     /// Configuration and statistics of a peer.
     #[must_use]
     pub fn view(&self, id: PeerId) -> Option<PeerView<'_, C>> {
-        self.peers.get(&id).map(PeerView)
+        self.peers.get(&id).map(|peer| PeerView(peer))
     }
 
     /// All peers in the order of their creation.
     pub fn peers(&self) -> impl Iterator<Item = PeerView<'_, C>> {
-        self.peers.values().map(PeerView)
+        self.peers.values().map(|peer| PeerView(peer))
     }
 
     /// Removes a peer with its sessions and allowed IPs.
@@ -218,7 +219,7 @@ impl<C: Crypto> Device<C> {
         };
         let sequence = peer.next_sequence;
         peer.next_sequence += 1;
-        peer.allowed_ips.insert(sequence, prefix);
+        peer.allowed_ips.push(sequence, prefix);
         let route = Route {
             peer: Arc::clone(&peer.shared),
             sequence,
@@ -227,7 +228,7 @@ impl<C: Crypto> Device<C> {
         if let Some(old) = self.routes.insert(prefix, route)
             && let Some(owner) = self.peers.get_mut(&old.peer.id())
         {
-            owner.allowed_ips.remove(&old.sequence);
+            owner.allowed_ips.remove(old.sequence);
         }
     }
 
@@ -241,7 +242,7 @@ impl<C: Crypto> Device<C> {
         let (Some(sequence), Some(peer)) = (owned, self.peers.get_mut(&id)) else {
             return;
         };
-        peer.allowed_ips.remove(&sequence);
+        peer.allowed_ips.remove(sequence);
         self.routes.remove(prefix);
         self.routes_changed = true;
     }
@@ -251,7 +252,7 @@ impl<C: Crypto> Device<C> {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        for prefix in core::mem::take(&mut peer.allowed_ips).into_values() {
+        for prefix in core::mem::take(&mut peer.allowed_ips).iter() {
             self.routes.remove(prefix);
             self.routes_changed = true;
         }

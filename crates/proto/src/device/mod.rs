@@ -4,6 +4,7 @@ mod configuration;
 mod data;
 mod handshakes;
 mod load;
+mod own_prefixes;
 mod peer_state;
 mod timers;
 mod transmit;
@@ -45,7 +46,8 @@ pub struct Device<C: Crypto> {
     cookies: CookieChecker,
     ratelimiter: RateLimiter,
     load: Load,
-    peers: BTreeMap<PeerId, PeerState<C>>,
+    /// Boxed: a map leaves almost half of its room empty when keys come in ascending order.
+    peers: BTreeMap<PeerId, Box<PeerState<C>>>,
     by_key: BTreeMap<PublicKey, PeerId>,
     next_peer: u64,
     /// The owners of initiations in flight, by our index.

@@ -1,7 +1,6 @@
 //! What the device alone knows of a peer: handshake, timers, configuration.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -16,6 +15,7 @@ use crate::peer::Peer;
 use crate::tai64n::Tai64n;
 use crate::time::{Instant, Now, UnixTime};
 
+use super::own_prefixes::OwnPrefixes;
 use super::timers::Timers;
 
 pub(super) struct PeerState<C: Crypto> {
@@ -38,8 +38,7 @@ pub(super) struct PeerState<C: Crypto> {
     pub(super) timers: Timers,
     /// This peer's entry in the schedule.
     pub(super) scheduled: Option<Instant>,
-    /// In the order in which they were added last.
-    pub(super) allowed_ips: BTreeMap<u64, Prefix>,
+    pub(super) allowed_ips: OwnPrefixes,
     pub(super) next_sequence: u64,
 }
 
@@ -66,7 +65,7 @@ impl<C: Crypto> PeerState<C> {
             keepalive: None,
             timers,
             scheduled: None,
-            allowed_ips: BTreeMap::new(),
+            allowed_ips: OwnPrefixes::default(),
             next_sequence: 0,
         }
     }
@@ -130,7 +129,7 @@ impl<'a, C: Crypto> PeerView<'a, C> {
 
     /// The allowed IPs in the order in which they were added.
     pub fn allowed_ips(&self) -> impl Iterator<Item = Prefix> + 'a {
-        self.0.allowed_ips.values().copied()
+        self.0.allowed_ips.iter()
     }
 
     /// The part of the peer that is shared with the data path; it has the byte counters.

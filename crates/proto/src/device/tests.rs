@@ -333,3 +333,12 @@ fn a_random_source_that_repeats_itself_does_not_give_an_index_twice() {
         device.pending.insert(index, PeerId(peer));
     }
 }
+
+/// What a peer costs that never speaks, beside its key, its allowed IPs and their places in the
+/// tables: no thread, no buffer, no window.
+#[test]
+fn a_peer_at_rest_is_small() {
+    let state = size_of::<super::peer_state::PeerState<DefaultCrypto>>();
+    let shared = size_of::<crate::Peer<DefaultCrypto>>();
+    assert!(state + shared <= 900, "{state} + {shared} bytes");
+}

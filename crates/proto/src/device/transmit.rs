@@ -8,7 +8,6 @@ use crate::path::Path;
 use crate::peer::{Peer, PeerId};
 
 use super::Device;
-use super::peer_state::PeerState;
 
 /// How many buffers are kept for the next datagrams.
 const SPARE_MAX: usize = 64;
@@ -61,8 +60,8 @@ impl<C: Crypto> Device<C> {
     }
 
     pub(super) fn note_source(&mut self, id: PeerId) {
-        let moved = |peer: &PeerState<C>| peer.shared.source_moved();
-        if self.peers.get(&id).is_some_and(moved) {
+        let peer = self.peers.get(&id);
+        if peer.is_some_and(|peer| peer.shared.source_moved()) {
             self.new_sources.insert(id);
         }
     }
