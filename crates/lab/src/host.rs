@@ -298,7 +298,7 @@ impl Host {
     /// whole answer. Which host of the lab asks makes no difference.
     ///
     /// # Errors
-    /// When there is no such socket, or no whole answer within ten seconds.
+    /// When there is no such socket, or no answer within a minute.
     pub fn uapi(&self, interface: &str, request: &str) -> Result<String> {
         self.try_run(|| uapi::exchange(interface, request))
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{Error, Result};
 
-/// How long a device may take to answer.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a device may take to answer: some need seconds for ten thousand peers.
+const LIMIT: Duration = Duration::from_secs(60);
 /// The longest answer that is read, in bytes; a device with many thousand peers stays under it.
 const LONGEST: usize = 256 * 1024 * 1024;
 

@@ -1,14 +1,16 @@
-//! The three steps of a handshake that cost something, from message to message.
+//! The three steps of a handshake that cost something, from message to message, and what costs most
+//! in them.
 
 use std::hint::black_box;
 
 use hushwire_proto::cookie::{CookieChecker, CookieGenerator};
+use hushwire_proto::crypto::DhKey;
 use hushwire_proto::handshake::{
     self, InitiatorState, LocalIdentity, ReceivedInitiation, RemoteStatic,
 };
 use hushwire_proto::key::PrivateKey;
 use hushwire_proto::messages::{INITIATION_SIZE, Message, RESPONSE_SIZE};
-use hushwire_proto::provider::DefaultCrypto;
+use hushwire_proto::provider::{DefaultCrypto, X25519Key};
 use hushwire_proto::tai64n::Tai64n;
 use hushwire_proto::time::{Instant, UnixTime};
 
@@ -38,7 +40,21 @@ pub(super) fn cases() -> Vec<Case> {
         let response = responder.answer(&message);
         move || initiator.consume(&state, &response)
     });
-    [initiate, answer, consume]
+    let prepare = Case::new("handshake/x25519-prepare", || {
+        let mut random = Repeatable::new(5);
+        move || {
+            let key = PrivateKey::generate(&mut random);
+            black_box(X25519Key::new(key.as_bytes()).public_key());
+        }
+    });
+    let agree = Case::new("handshake/x25519-agree", || {
+        let [own, other] = [6, 7].map(|seed| X25519Key::new(&[seed; 32]));
+        let other = other.public_key();
+        move || {
+            black_box(own.agree(black_box(&other)).expect("a usable key"));
+        }
+    });
+    [initiate, answer, consume, prepare, agree]
         .map(|case| case.counted(TURNS))
         .into()
 }
