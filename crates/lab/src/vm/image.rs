@@ -15,7 +15,7 @@ use crate::tools::{find_tool, search_path};
 use crate::{Error, Implementation, Result, require_tools};
 
 /// Programs of the system that the laboratory and the checks call.
-const TOOLS: [&str; 6] = ["cat", "env", "ping", "sh", "sleep", "true"];
+const TOOLS: [&str; 7] = ["cat", "env", "ping", "setpriv", "sh", "sleep", "true"];
 /// wg(8) and what it needs, as `cargo xtask install-peers` leaves it.
 const REFERENCE: [&str; 3] = ["ld-linux-x86-64.so.2", "libc.so.6", "wg"];
 /// Directories in which there is nothing at first.

@@ -1,5 +1,6 @@
 //! What a tool answers: its exit status and all that it prints.
 
+use std::process::Command;
 use std::time::Duration;
 
 use hushwire_lab::vm::REFERENCE_WG;
@@ -15,6 +16,15 @@ pub(crate) enum Tool {
     Standard,
     /// hushwire under the name `wg`.
     Ours,
+}
+
+impl Tool {
+    fn command(self) -> &'static [&'static str] {
+        match self {
+            Self::Standard => &REFERENCE_WG,
+            Self::Ours => &["wg"],
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,13 +86,29 @@ pub(crate) fn ask_with(
     words: &[&str],
     environment: &[(&str, &str)],
 ) -> Answer {
-    let mut line: Vec<&str> = match tool {
-        Tool::Standard => REFERENCE_WG.to_vec(),
-        Tool::Ours => vec!["wg"],
-    };
-    line.extend(words);
+    let line = [tool.command(), words].concat();
     let mut command = host.command(&line);
     command.envs(environment.iter().copied());
+    answer_of(host, command)
+}
+
+/// Runs a tool as an ordinary user.
+#[track_caller]
+pub(crate) fn ask_without_rights(host: &Host, tool: Tool, words: &[&str]) -> Answer {
+    let nobody = [
+        "setpriv",
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+    ];
+    let line = [&nobody, tool.command(), words].concat();
+    answer_of(host, host.command(&line))
+}
+
+#[track_caller]
+fn answer_of(host: &Host, command: Command) -> Answer {
     let finished = host
         .spawn(command)
         .and_then(|process| process.finish(LIMIT));

@@ -2,7 +2,7 @@
 
 use hushwire_lab::vm::Check;
 
-use crate::answer::{Tool, ask, tell};
+use crate::answer::{Tool, ask, ask_with, tell};
 use crate::pair::Pair;
 use crate::{check, config};
 
@@ -13,6 +13,10 @@ pub(crate) const CHECKS: &[Check] = &[
     check("set::allowed_ips", allowed_ips),
     check("set::allowed_ips_one_by_one", allowed_ips_one_by_one),
     check("set::nothing_of_what_is_wrong", nothing_of_what_is_wrong),
+    check(
+        "set::an_endpoint_that_is_nowhere",
+        an_endpoint_that_is_nowhere,
+    ),
     check("conf::setconf", setconf),
     check("conf::addconf", addconf),
     check("conf::syncconf", syncconf),
@@ -207,6 +211,29 @@ fn nothing_of_what_is_wrong() {
         assert_ne!(answer.stderr, "", "{line}");
     }
     assert!(pair.dump().contains("\t5\toff\n"));
+}
+
+/// Names that nobody knows, in an endpoint: of a service, and of a host where nobody can be asked.
+fn an_endpoint_that_is_nowhere() {
+    let pair = Pair::new();
+    for endpoint in ["192.0.2.1:port-of-nothing", "no-such-host:5"] {
+        let (key, file) = (config::key(1), "/run/conf");
+        pair.file(
+            "conf",
+            &format!("[Peer]\nPublicKey = {key}\nEndpoint = {endpoint}\n"),
+        );
+        for words in [
+            &["set", "wg0", "peer", &key, "endpoint", endpoint] as &[&str],
+            &["setconf", "wg0", file],
+        ] {
+            let environment = [("WG_ENDPOINT_RESOLUTION_RETRIES", "0")];
+            let [standard, ours] = [Tool::Standard, Tool::Ours]
+                .map(|tool| ask_with(pair.ours(), tool, words, &environment));
+            assert_eq!(ours.difference(&standard), None, "{words:?}");
+            assert_eq!(ours.code, Some(1), "{words:?}");
+        }
+    }
+    assert_eq!(pair.dump().lines().count(), 1, "there is no peer");
 }
 
 fn setconf() {

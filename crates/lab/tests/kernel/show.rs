@@ -1,11 +1,14 @@
 //! What the tools say of a device: both read the same one, and print the same bytes.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use hushwire_lab::vm::Check;
 use hushwire_lab::{Host, Lab};
 
-use crate::answer::{Answer, Tool, ask, ask_with, tell};
+use crate::answer::{Answer, Tool, ask, ask_with, ask_without_rights, tell};
 use crate::{check, config};
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -17,8 +20,10 @@ pub(crate) const CHECKS: &[Check] = &[
     check("show::every_kind_of_peer", every_kind_of_peer),
     check("show::several_interfaces", several_interfaces),
     check("show::a_scoped_endpoint", a_scoped_endpoint),
+    check("show::without_rights", without_rights),
     check("show::many_peers", many_peers),
     check("show::many_allowed_ips", many_allowed_ips),
+    check("show::while_it_changes", while_it_changes),
 ];
 
 const SELECTORS: [&str; 12] = [
@@ -187,6 +192,37 @@ fn a_scoped_endpoint() {
     every_form(&host, "wg0");
 }
 
+/// Names may be listed by everybody; for the rest the kernel wants CAP_NET_ADMIN.
+fn without_rights() {
+    let (_lab, host) = host_with(&[("wg0", &config::peers(2, 1)), ("wg1", "")]);
+    // Where daemons keep their sockets nobody may look.
+    host.run(|| fs::remove_dir("/run/wireguard")).unwrap();
+    for words in [
+        &["show"] as &[&str],
+        &["show", "all", "dump"],
+        &["show", "interfaces"],
+        &["show", "wg0"],
+        &["show", "lo"],
+        &["show", "nope"],
+        &["showconf", "wg0"],
+        &["set", "wg0", "listen-port", "5"],
+        &["setconf", "wg0", "/dev/null"],
+        &["syncconf", "wg0", "/dev/null"],
+    ] {
+        let [standard, ours] =
+            [Tool::Standard, Tool::Ours].map(|tool| ask_without_rights(&host, tool, words));
+        assert_eq!(ours.difference(&standard), None, "{words:?}");
+        let listed = ours.code == Some(0);
+        assert_eq!(
+            listed,
+            words == ["show", "interfaces"],
+            "{words:?}: {ours:?}"
+        );
+    }
+    let dump = tell(&host, Tool::Ours, &["show", "wg0", "dump"]);
+    assert_eq!(dump.lines().count(), 3, "both peers are still there");
+}
+
 /// A device that does not fit into one message, nor into a hundred.
 fn many_peers() {
     let (_lab, host) = host_with(&[("wg0", &config::peers(5000, 4))]);
@@ -212,4 +248,32 @@ fn many_allowed_ips() {
         .collect();
     assert_eq!(lengths, [3, 20_000, 3]);
     every_form(&host, "wg0");
+}
+
+/// A reading in which the kernel says that the device changed meanwhile is begun again: no peer is told twice, none is
+/// left out.
+fn while_it_changes() {
+    let (_lab, host) = host_with(&[("wg0", &config::peers(600, 4))]);
+    let last = config::key(599);
+    let reading = AtomicBool::new(true);
+    thread::scope(|scope| {
+        let changing = scope.spawn(|| {
+            let mut changes = 0;
+            while reading.load(Ordering::Relaxed) {
+                changes += 1;
+                let words = format!("set wg0 peer {last} persistent-keepalive {changes}");
+                let words: Vec<&str> = words.split(' ').collect();
+                tell(&host, Tool::Ours, &words);
+            }
+            changes
+        });
+        let wrong = (0..15).find_map(|_| {
+            let text = tell(&host, Tool::Ours, &["show", "wg0", "peers"]);
+            let peers: BTreeSet<&str> = text.lines().collect();
+            (peers.len() != 600 || text.lines().count() != 600).then_some(text)
+        });
+        reading.store(false, Ordering::Relaxed);
+        assert!(changing.join().unwrap() > 0);
+        assert_eq!(wrong, None);
+    });
 }
