@@ -13,7 +13,28 @@
 //! eight little-endian bytes (the paper, section 5.4.6). A counter must never be sealed twice under
 //! one key; that is the caller's duty.
 //!
-//! [`Backend`] says which implementation is at work.
+//! [`Backend`] says which implementation is at work. A key that nobody has forced leaves batches to
+//! aws-lc-rs for which that is faster.
+//!
+//! # What is claimed, and what is not
+//!
+//! - The output is that of RFC 8439, whichever implementation makes it: its vectors, those of
+//!   Wycheproof and a comparison with aws-lc-rs over lengths, batches, mixtures and places are
+//!   tests, on all implementations that the processor at hand can run. Those that it cannot run are
+//!   named in the output of the tests.
+//! - No branch and no address depends on a key, a plaintext or an authenticator. Numbers, lengths,
+//!   places and counters of packets are public, and so is, afterwards, which packet did not
+//!   authenticate. Authenticators are compared as a whole. For aws-lc-rs its own promises hold.
+//! - A packet that does not authenticate leaves zeros, and is not decrypted before it has been
+//!   authenticated, unless aws-lc-rs does it, which zeroes it afterwards.
+//! - A key is overwritten when it is dropped, and one-time keys after their batch. Copies in
+//!   registers and on the stack, keystream among them, are not.
+//! - Constant time is a property of the source. The compiler could undo it; `--dudect` of the bench
+//!   measures whether times differ, which can refute and not prove. Nothing is claimed against other
+//!   side channels than time (power, emission, speculation), nor in case of a counter used twice.
+//! - Nobody has audited this code.
+//!
+//! # Example
 //!
 //! ```
 //! use hushwire_aead::{Key, Packet, TAG_LEN};
