@@ -1,6 +1,7 @@
 //! Requests to end, caught so that nothing half done is left behind.
 
 use std::cell::Cell;
+use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -38,7 +39,12 @@ impl Interrupt {
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let mut registered = Vec::new();
+        let ignored = ignored();
         for signal in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] {
+            // Whoever started us wants it so: nohup(1), or a shell for its background.
+            if ignored & (1 << (signal - 1)) != 0 {
+                continue;
+            }
             let number = usize::try_from(signal).unwrap_or_default();
             if signal != SIGUSR1 {
                 let set = flag::register_usize(signal, Arc::clone(&caught), number)?;
@@ -130,6 +136,14 @@ impl Interrupt {
             None => Ok(()),
         }
     }
+}
+
+/// The signals that this process was started to ignore, a bit each.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// Readable once there is something to look at.

@@ -1,10 +1,11 @@
 //! What is to be done for a file, before it is done: the parts that need only a look.
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 
 use hushwire_config::device::Device;
 use hushwire_config::prefix::Prefix as AllowedIp;
-use hushwire_netlink::{IpFamily, MAIN_TABLE, Rule};
+use hushwire_netlink::{IpFamily, MAIN_TABLE, Prefix as NetworkPrefix, Rule};
 
 use crate::Failure;
 use crate::file::QuickFile;
@@ -124,18 +125,39 @@ pub fn route(prefix: &AllowedIp, table: Option<String>) -> InterfaceRoute {
     }
 }
 
-/// Whether the main table leads a prefix through the interface already: as the network of an
-/// address, say.
+/// What the main table leads through the interface already: the networks of its addresses, say.
 ///
-/// # Errors
-/// When the system does not tell.
-pub fn is_covered(prefix: &AllowedIp, system: &mut dyn System) -> Result<bool, Failure> {
-    let covered = system.routes()?.iter().any(|route| {
-        route.table == MAIN_TABLE
-            && route.destination.length() <= prefix.cidr()
-            && route.destination.contains(prefix.addr())
-    });
-    Ok(covered)
+/// Looked at once is enough for all allowed IPs in their order: a route is never covered by one to
+/// a longer prefix, which is made before.
+#[derive(Debug, Default)]
+pub struct Covered(HashSet<(IpAddr, u8)>);
+
+impl Covered {
+    /// What is covered now.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn look(system: &mut dyn System) -> Result<Self, Failure> {
+        let routes = system.routes()?;
+        let main = routes.iter().filter(|route| route.table == MAIN_TABLE);
+        Ok(main.map(|route| route.destination).collect())
+    }
+
+    /// Whether a prefix lies in one of these.
+    #[must_use]
+    pub fn has(&self, prefix: &AllowedIp) -> bool {
+        (0..=prefix.cidr()).any(|length| {
+            let wide = NetworkPrefix::new(prefix.addr(), length).map(|wide| wide.network());
+            wide.is_ok_and(|wide| self.0.contains(&(wide.address(), length)))
+        })
+    }
+}
+
+impl FromIterator<NetworkPrefix> for Covered {
+    fn from_iter<T: IntoIterator<Item = NetworkPrefix>>(prefixes: T) -> Self {
+        let networks = prefixes.into_iter().map(|prefix| prefix.network());
+        Self(networks.map(|one| (one.address(), one.length())).collect())
+    }
 }
 
 /// A number for a table that nobody uses, for default routes and the mark that goes with them.
@@ -207,6 +229,23 @@ mod tests {
     fn a_default_route_has_no_length() {
         assert!(has_default(&device(&["10.0.0.0/8", "::/0"])));
         assert!(!has_default(&device(&["0.0.0.0/1", "128.0.0.0/1"])));
+    }
+
+    #[test]
+    fn a_wider_prefix_covers() {
+        let networks = ["10.7.0.1/24", "fd07::1/64"].map(|text| text.parse().unwrap());
+        let covered: Covered = networks.into_iter().collect();
+        for (text, expected) in [
+            ("10.7.0.0/24", true),
+            ("10.7.0.9/32", true),
+            ("10.7.0.0/23", false),
+            ("10.7.1.0/24", false),
+            ("fd07::5/128", true),
+            ("fd07::/63", false),
+            ("0.0.0.0/0", false),
+        ] {
+            assert_eq!(covered.has(&text.parse().unwrap()), expected, "{text}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::Failure;
 use crate::file::QuickFile;
 use crate::firewall::{Guard, Guarded, Tool};
 use crate::operation::{Daemon, Event, InterfaceRoute, Operation, Passthrough};
-use crate::plan::{self, Routing};
+use crate::plan::{self, Covered, Routing};
 use crate::transaction::Transaction;
 use crate::words::family_of;
 
@@ -142,6 +142,7 @@ fn add_routes(
         .system
         .device()
         .map_err(|error| Failure::new(format!("Unable to access interface: {error}")))?;
+    let covered = Covered::look(transaction.system)?;
     for prefix in plan::allowed_ips(&device) {
         if !options.takes(family_of(&prefix.to_string())) {
             continue;
@@ -156,7 +157,7 @@ fn add_routes(
                 add_default(family_of(&prefix.to_string()), transaction)?;
             }
             Routing::Auto => {
-                if !plan::is_covered(&prefix, transaction.system)? {
+                if !covered.has(&prefix) {
                     let route = plan::route(&prefix, None);
                     transaction.run(&Operation::AddRoute(route))?;
                 }

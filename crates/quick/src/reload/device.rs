@@ -1,6 +1,6 @@
 //! The keys and peers: only the difference.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -64,13 +64,19 @@ fn difference(
     let mut difference = Difference::default();
     difference.interface(config, wanted, runtime, mark);
     let peers = merged(wanted);
+    let wanted: BTreeSet<PublicKey> = peers.iter().map(|(key, _)| *key).collect();
+    let known: BTreeMap<PublicKey, &Peer> = runtime
+        .peers
+        .iter()
+        .map(|peer| (peer.public_key, peer))
+        .collect();
     for peer in &runtime.peers {
-        if !peers.iter().any(|(key, _)| *key == peer.public_key) {
+        if !wanted.contains(&peer.public_key) {
             difference.remove(peer.public_key);
         }
     }
     for (key, settings) in peers {
-        match runtime.peers.iter().find(|peer| peer.public_key == key) {
+        match known.get(&key) {
             None => difference.add(key, settings),
             Some(peer) => difference.peer(peer, &settings, now),
         }
@@ -81,11 +87,14 @@ fn difference(
 /// Sections of the same peer add up.
 fn merged(wanted: &DeviceUpdate) -> Vec<(PublicKey, PeerSettings)> {
     let mut peers: Vec<(PublicKey, PeerSettings)> = Vec::new();
+    let mut places: BTreeMap<PublicKey, usize> = BTreeMap::new();
     for peer in &wanted.peers {
         let PeerAction::Set(settings) = &peer.action else {
             continue;
         };
-        let Some((_, known)) = peers.iter_mut().find(|(key, _)| *key == peer.public_key) else {
+        let place = places.get(&peer.public_key);
+        let Some((_, known)) = place.and_then(|place| peers.get_mut(*place)) else {
+            places.insert(peer.public_key, peers.len());
             peers.push((peer.public_key, settings.clone()));
             continue;
         };

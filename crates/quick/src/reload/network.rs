@@ -1,5 +1,6 @@
 //! Addresses, MTU, name servers, routes and rules: only the difference.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use hushwire_config::conf::Config;
@@ -9,7 +10,7 @@ use hushwire_netlink::{IpFamily, MAIN_TABLE, Prefix};
 use crate::file::QuickFile;
 use crate::firewall::Guard;
 use crate::operation::{InterfaceRoute, Operation};
-use crate::plan::{self, Routing};
+use crate::plan::{self, Covered, Routing};
 use crate::transaction::Transaction;
 use crate::words;
 use crate::{Failure, down, up};
@@ -264,20 +265,24 @@ pub(super) fn routes(
 ) -> Result<(), Failure> {
     let after = super::read(transaction)?;
     let wanted = wanted_routes(file, &after)?;
-    let old = plan::allowed_ips(before);
-    let networks: Vec<Prefix> = wanted_addresses(file)?
+    let wanted_set: HashSet<(Prefix, u32)> = wanted
         .iter()
-        .map(|(_, prefix)| prefix.network())
+        .map(|(_, prefix, table)| (*prefix, *table))
         .collect();
+    let old: HashSet<(IpAddr, u8)> = plan::allowed_ips(before)
+        .iter()
+        .map(|prefix| (prefix.addr(), prefix.cidr()))
+        .collect();
+    let networks = networks(file)?;
     let present = transaction.system.routes()?;
+    let present_set: HashSet<(Prefix, u32)> = present
+        .iter()
+        .map(|route| (route.destination, route.table))
+        .collect();
     for route in &present {
         let destination = route.destination;
-        let was_allowed = old.iter().any(|prefix| {
-            (prefix.addr(), prefix.cidr()) == (destination.address(), destination.length())
-        });
-        let is_wanted = wanted
-            .iter()
-            .any(|(_, prefix, table)| (*prefix, *table) == (destination, route.table));
+        let was_allowed = old.contains(&(destination.address(), destination.length()));
+        let is_wanted = wanted_set.contains(&(destination, route.table));
         let is_network = route.table == MAIN_TABLE && networks.contains(&destination);
         let is_default = destination.length() == 0
             && marks.after != 0
@@ -291,15 +296,18 @@ pub(super) fn routes(
             transaction.run(&Operation::DeleteRoute(gone))?;
         }
     }
-    for (route, prefix, table) in wanted {
-        let is_present = present
-            .iter()
-            .any(|known| (known.destination, known.table) == (prefix, table));
-        if !is_present {
-            transaction.run(&Operation::AddRoute(route))?;
-        }
-    }
-    Ok(())
+    let missing = wanted
+        .into_iter()
+        .filter(|(_, prefix, table)| !present_set.contains(&(*prefix, *table)));
+    transaction.run_all(missing.map(|(route, ..)| Operation::AddRoute(route)))
+}
+
+fn networks(file: &QuickFile) -> Result<Vec<Prefix>, Failure> {
+    let addresses = wanted_addresses(file)?;
+    Ok(addresses
+        .iter()
+        .map(|(_, prefix)| prefix.network())
+        .collect())
 }
 
 /// The routes that an `up` would make, but for the default routes of `Table = auto`.
@@ -308,10 +316,7 @@ fn wanted_routes(
     device: &Device,
 ) -> Result<Vec<(InterfaceRoute, Prefix, u32)>, Failure> {
     let routing = Routing::of(file);
-    let mut covered: Vec<Prefix> = wanted_addresses(file)?
-        .iter()
-        .map(|(_, prefix)| prefix.network())
-        .collect();
+    let covered: Covered = networks(file)?.into_iter().collect();
     let mut wanted = Vec::new();
     for allowed in plan::allowed_ips(device) {
         let Ok(prefix) = Prefix::new(allowed.addr(), allowed.cidr()) else {
@@ -325,15 +330,8 @@ fn wanted_routes(
                 wanted.push((plan::route(&allowed, Some(word.to_owned())), prefix, table));
             }
             Routing::Auto if prefix.length() == 0 => {}
-            Routing::Auto => {
-                let covers = |wide: &Prefix| {
-                    wide.length() <= prefix.length() && wide.contains(prefix.address())
-                };
-                if !covered.iter().any(covers) {
-                    covered.push(prefix);
-                    wanted.push((plan::route(&allowed, None), prefix, MAIN_TABLE));
-                }
-            }
+            Routing::Auto if covered.has(&allowed) => {}
+            Routing::Auto => wanted.push((plan::route(&allowed, None), prefix, MAIN_TABLE)),
         }
     }
     Ok(wanted)
