@@ -1,6 +1,6 @@
 //! When an implementation for batches is the faster one.
 //!
-//! The figures are those of `examples/bench.rs` on Sapphire Rapids. An implementation for batches
+//! The figures are those of `examples/bench.rs` on Emerald Rapids. An implementation for batches
 //! pays for what it sets up with how many packets it sets it up for; aws-lc-rs starts anew with each
 //! packet, but its start is short.
 
