@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hushwire_config::conf::{Config, Dialect, Mode, parse};
 use hushwire_config::resolve::{Retries, resolve};
 use hushwire_config::update::DeviceUpdate;
-use hushwire_quick::{QuickFile, check};
+use hushwire_quick::{Located, QuickFile, check};
 use zeroize::Zeroizing;
 
 use super::arguments::Arguments;
@@ -47,6 +47,14 @@ impl Configuration {
             Some(name) => name.clone(),
             None => name_of(&path).ok_or_else(|| Error::Unnamed(path.clone()))?,
         };
+        let located = Located {
+            path: fs::canonicalize(&path).unwrap_or_else(|_| path.clone()),
+            interface: interface.clone(),
+        };
+        if located.is_world_accessible() {
+            let shown = located.path.display();
+            warn(&format_args!("Warning: `{shown}' is world accessible"));
+        }
         let config = parse(&text, Dialect::Quick)
             .map_err(|error| Error::Configuration(error.in_file(&path).to_string()))?
             .config;
