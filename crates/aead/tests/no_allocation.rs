@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use hushwire_aead::{Key, Packet, TAG_LEN};
+use hushwire_aead::{Key, Packet, Relocated, Slots, TAG_LEN};
 
 thread_local! {
     /// Allocations of this thread; the test harness has threads of its own.
@@ -57,4 +57,39 @@ fn a_batch_allocates_nothing() {
 
     assert_eq!(after - before, 0);
     assert!(!verdicts[0] && verdicts[1..].iter().all(|&good| good));
+}
+
+#[test]
+fn nor_does_a_batch_between_buffers() {
+    let key = Key::new(&[1; 32]);
+    let source = vec![7; 1420];
+    let bodies = [source.as_slice(); 40];
+    let slots = Slots {
+        bodies: &bodies,
+        start: 16,
+        stride: 1452,
+        mtu: 1420,
+        counter: 0,
+    };
+    let mut sealed = vec![0; 40 * 1452];
+    let packets: Vec<_> = (0..40)
+        .map(|index| Relocated {
+            from: index * 1452 + 16,
+            len: 1420 + TAG_LEN,
+            to: index * 1420,
+            counter: index as u64,
+        })
+        .collect();
+    let mut opened = vec![0; 40 * 1420];
+    let mut verdicts = [false; 40];
+
+    let before = ALLOCATIONS.with(Cell::get);
+    key.seal_composed(&mut sealed, &slots).unwrap();
+    key.open_relocated(&sealed, &mut opened, &packets, &mut verdicts)
+        .unwrap();
+    let after = ALLOCATIONS.with(Cell::get);
+
+    assert_eq!(after - before, 0);
+    assert_eq!(verdicts, [true; 40]);
+    assert!(opened.iter().all(|&byte| byte == 7));
 }
