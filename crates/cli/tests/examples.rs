@@ -4,26 +4,43 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use common::{Directory, HUSHWIRE, run_as};
-use hushwire_lab::{Host, Lab, require_tools};
+use hushwire_lab::{Host, Lab, Nat, require_tools};
 
-/// An example: its hosts with their addresses in the world, further addresses, and who pings whom.
+/// An example.
 struct Example {
     name: &'static str,
+    /// The hosts with their addresses in the world.
     hosts: &'static [(&'static str, &'static str)],
+    /// Further addresses.
     own: &'static [(&'static str, &'static str)],
+    /// Hosts behind a NAT, whose address in the world is that of the NAT.
+    hidden: &'static [&'static str],
+    /// Who pings whom.
     pings: &'static [(&'static str, &'static str)],
+    /// Who must not reach whom.
+    apart: &'static [(&'static str, &'static str)],
 }
 
-const EXAMPLES: [Example; 6] = [
+const PLAIN: Example = Example {
+    name: "",
+    hosts: &[],
+    own: &[],
+    hidden: &[],
+    pings: &[],
+    apart: &[],
+};
+
+const EXAMPLES: [Example; 7] = [
     Example {
         name: "two-servers",
         hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
-        own: &[],
         pings: &[("alice", "10.0.0.2"), ("bob", "fd00::1")],
+        ..PLAIN
     },
     Example {
         name: "hub-and-spokes",
@@ -32,12 +49,12 @@ const EXAMPLES: [Example; 6] = [
             ("north", "198.51.100.1"),
             ("south", "203.0.113.1"),
         ],
-        own: &[],
         pings: &[
             ("north", "10.0.0.1"),
             ("south", "10.0.0.1"),
             ("north", "10.0.0.3"),
         ],
+        ..PLAIN
     },
     Example {
         name: "full-mesh",
@@ -46,12 +63,12 @@ const EXAMPLES: [Example; 6] = [
             ("ber", "198.51.100.1"),
             ("cph", "203.0.113.1"),
         ],
-        own: &[],
         pings: &[
             ("ams", "10.0.0.2"),
             ("ber", "10.0.0.3"),
             ("cph", "10.0.0.1"),
         ],
+        ..PLAIN
     },
     Example {
         name: "road-warrior",
@@ -60,27 +77,48 @@ const EXAMPLES: [Example; 6] = [
             ("full", "198.51.100.1"),
             ("split", "203.0.113.1"),
         ],
-        own: &[],
         // The way out of somebody else's network, which only the server's address leads back from.
         pings: &[
             ("full", "10.0.0.1"),
             ("full", "203.0.113.254"),
             ("split", "10.0.0.1"),
         ],
+        ..PLAIN
     },
     Example {
         name: "site-to-site",
         hosts: &[("east", "192.0.2.1"), ("west", "198.51.100.1")],
         own: &[("east", "192.168.1.1/24"), ("west", "192.168.2.1/24")],
         pings: &[("east", "192.168.2.1"), ("west", "192.168.1.1")],
+        ..PLAIN
     },
     Example {
         name: "two-planes",
         hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
-        own: &[],
         pings: &[("alice", "10.1.0.2"), ("bob", "10.2.0.1")],
+        ..PLAIN
+    },
+    Example {
+        name: "relay",
+        hosts: &[
+            ("relay", "192.0.2.1"),
+            ("home", "198.51.100.1"),
+            ("office", "203.0.113.1"),
+        ],
+        hidden: &["home", "office"],
+        pings: &[
+            ("home", "10.0.0.1"),
+            ("office", "10.0.0.1"),
+            ("home", "10.1.0.2"),
+            ("office", "10.1.0.1"),
+        ],
+        apart: &[("home", "10.0.0.3"), ("office", "10.0.0.2")],
+        ..PLAIN
     },
 ];
+
+/// The ports that a NAT of the laboratory gives.
+const NAT_PORTS: RangeInclusive<u16> = 20_000..=20_099;
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
@@ -123,14 +161,18 @@ fn world(lab: &Lab, example: &Example) -> Vec<Host> {
     for (index, (name, address)) in example.hosts.iter().enumerate() {
         let host = lab.host(name).unwrap();
         let interface = format!("eth{index}");
-        lab.link(&host, "eth0", &router, &interface).unwrap();
-        let (network, _) = address.rsplit_once('.').unwrap();
-        let gateway = format!("{network}.254");
-        host.address("eth0", &format!("{address}/24")).unwrap();
-        router
-            .address(&interface, &format!("{gateway}/24"))
-            .unwrap();
-        host.route_via("0.0.0.0/0", &gateway).unwrap();
+        if example.hidden.contains(name) {
+            let nat = lab.host(&format!("NAT of {name}")).unwrap();
+            join(lab, &nat, address, &router, &interface);
+            lab.link(&host, "eth0", &nat, "inside").unwrap();
+            host.address("eth0", "192.168.0.2/24").unwrap();
+            nat.address("inside", "192.168.0.1/24").unwrap();
+            host.route_via("0.0.0.0/0", "192.168.0.1").unwrap();
+            Nat::new(&nat, "eth0").unwrap();
+            hosts.push(nat);
+        } else {
+            join(lab, &host, address, &router, &interface);
+        }
         for (_, own) in example.own.iter().filter(|(owner, _)| owner == name) {
             host.address("lo", own).unwrap();
         }
@@ -138,6 +180,16 @@ fn world(lab: &Lab, example: &Example) -> Vec<Host> {
     }
     hosts.push(router);
     hosts
+}
+
+/// Gives a host its address in the world and the way there.
+fn join(lab: &Lab, host: &Host, address: &str, router: &Host, interface: &str) {
+    let (network, _) = address.rsplit_once('.').unwrap();
+    let gateway = format!("{network}.254");
+    lab.link(host, "eth0", router, interface).unwrap();
+    host.address("eth0", &format!("{address}/24")).unwrap();
+    router.address(interface, &format!("{gateway}/24")).unwrap();
+    host.route_via("0.0.0.0/0", &gateway).unwrap();
 }
 
 fn host<'h>(hosts: &'h [Host], name: &str) -> &'h Host {
@@ -178,12 +230,36 @@ fn play(example: &Example) {
         let pinged = host(&hosts, from).ping(to);
         pinged.unwrap_or_else(|error| panic!("{}: {from} to {to}: {error}", example.name));
     }
+    for (from, to) in example.apart {
+        let words = ["ping", "-n", "-c", "1", "-W", "1", to];
+        let pinged = host(&hosts, from).output(&words);
+        assert!(pinged.is_err(), "{}: {from} to {to}", example.name);
+    }
+    for name in example.hidden {
+        assert_hidden(&hosts, example, name);
+    }
     run("down");
     for (name, path) in &files {
         let interface = path.file_stem().unwrap().to_string_lossy();
         let link = host(&hosts, name).netlink().link(&interface).unwrap();
         assert!(link.is_none(), "{}: {interface} of {name}", example.name);
     }
+}
+
+/// The others know a hidden host by the address of its NAT, and a port that the NAT has chosen.
+fn assert_hidden(hosts: &[Host], example: &Example, name: &str) {
+    let (_, address) = example.hosts.iter().find(|host| host.0 == name).unwrap();
+    // Control sockets are those of the whole laboratory.
+    let command = [HUSHWIRE, "show", "all", "endpoints"];
+    let endpoints = host(hosts, name).output(&command).unwrap().stdout;
+    let seen = endpoints
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix(address)?.strip_prefix(':')?.parse().ok())
+        .collect::<Vec<u16>>();
+    assert!(
+        !seen.is_empty() && seen.iter().all(|port| NAT_PORTS.contains(port)),
+        "{name} is not hidden: {endpoints}"
+    );
 }
 
 #[test]
