@@ -8,8 +8,9 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use common::{Directory, HUSHWIRE, run_as};
-use hushwire_lab::{Host, Lab, Nat, require_tools};
+use common::{Directory, HUSHWIRE, LIMIT, run_as};
+use hushwire_lab::{Host, Lab, Nat, Process, require_tools, wait_until};
+use rustix::process::Signal;
 
 /// An example.
 struct Example {
@@ -24,6 +25,10 @@ struct Example {
     pings: &'static [(&'static str, &'static str)],
     /// Who must not reach whom.
     apart: &'static [(&'static str, &'static str)],
+    /// What is to be done first.
+    before: fn(&Stage),
+    /// What else is true while all of it is up.
+    check: fn(&Stage),
 }
 
 const PLAIN: Example = Example {
@@ -33,9 +38,11 @@ const PLAIN: Example = Example {
     hidden: &[],
     pings: &[],
     apart: &[],
+    before: |_| (),
+    check: |_| (),
 };
 
-const EXAMPLES: [Example; 7] = [
+static EXAMPLES: [Example; 8] = [
     Example {
         name: "two-servers",
         hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
@@ -115,6 +122,13 @@ const EXAMPLES: [Example; 7] = [
         apart: &[("home", "10.0.0.3"), ("office", "10.0.0.2")],
         ..PLAIN
     },
+    Example {
+        name: "network-namespace",
+        hosts: &[("server", "192.0.2.1"), ("client", "198.51.100.1")],
+        before: make_namespace,
+        check: check_namespace,
+        ..PLAIN
+    },
 ];
 
 /// The ports that a NAT of the laboratory gives.
@@ -192,82 +206,191 @@ fn join(lab: &Lab, host: &Host, address: &str, router: &Host, interface: &str) {
     host.route_via("0.0.0.0/0", &gateway).unwrap();
 }
 
-fn host<'h>(hosts: &'h [Host], name: &str) -> &'h Host {
-    hosts.iter().find(|host| host.name() == name).unwrap()
+/// An example in a laboratory: its hosts, and its files with keys in them.
+struct Stage {
+    example: &'static Example,
+    hosts: Vec<Host>,
+    files: Vec<(&'static str, PathBuf)>,
+    _directory: Directory,
 }
 
-fn play(example: &Example) {
-    let lab = Lab::new().unwrap();
-    let hosts = world(&lab, example);
-    let directory = Directory::new();
-    let mut keys = Keys(BTreeMap::new());
-    let mut files = Vec::new();
-    for (number, (name, _)) in example.hosts.iter().enumerate() {
-        let folder = examples().join(example.name).join(name);
-        fs::create_dir(directory.path().join(name)).unwrap();
-        for entry in fs::read_dir(&folder).unwrap() {
-            let source = entry.unwrap().path();
-            let interface = source.file_stem().unwrap().to_string_lossy();
-            // The hosts of a laboratory share the folder of control sockets.
-            let file = format!("{interface}-{number}.conf");
-            let text = keys.fill_in(&fs::read_to_string(&source).unwrap());
-            let path = directory.write(&format!("{name}/{file}"), &text);
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            files.push((*name, path));
+impl Stage {
+    fn new(example: &'static Example) -> Self {
+        let lab = Lab::new().unwrap();
+        let hosts = world(&lab, example);
+        let directory = Directory::new();
+        let mut keys = Keys(BTreeMap::new());
+        let mut files = Vec::new();
+        for (number, (name, _)) in example.hosts.iter().enumerate() {
+            let folder = examples().join(example.name).join(name);
+            fs::create_dir(directory.path().join(name)).unwrap();
+            for entry in fs::read_dir(&folder).unwrap() {
+                let source = entry.unwrap().path();
+                let interface = source.file_stem().unwrap().to_string_lossy();
+                // The hosts of a laboratory share the folder of control sockets.
+                let file = format!("{interface}-{number}.conf");
+                let text = keys.fill_in(&fs::read_to_string(&source).unwrap());
+                let path = directory.write(&format!("{name}/{file}"), &text);
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+                files.push((*name, path));
+            }
+        }
+        assert!(!files.is_empty(), "{} has no files", example.name);
+        Self {
+            example,
+            hosts,
+            files,
+            _directory: directory,
         }
     }
-    assert!(!files.is_empty(), "{} has no files", example.name);
-    let run = |verb: &str| {
-        for (name, path) in &files {
+
+    fn host(&self, name: &str) -> &Host {
+        self.hosts.iter().find(|host| host.name() == name).unwrap()
+    }
+
+    /// Does the same with every file.
+    fn run(&self, verb: &str) {
+        for (name, path) in &self.files {
             let path = path.to_string_lossy();
-            let output = host(&hosts, name).output(&[HUSHWIRE, verb, &path]).unwrap();
+            let output = self.host(name).output(&[HUSHWIRE, verb, &path]).unwrap();
             let strange = output.stderr.lines().find(|line| line.contains(".conf:"));
-            assert_eq!(strange, None, "{}", example.name);
+            assert_eq!(strange, None, "{}", self.example.name);
         }
-    };
-    run("up");
-    for (from, to) in example.pings {
-        let pinged = host(&hosts, from).ping(to);
-        pinged.unwrap_or_else(|error| panic!("{}: {from} to {to}: {error}", example.name));
     }
-    for (from, to) in example.apart {
-        let words = ["ping", "-n", "-c", "1", "-W", "1", to];
-        let pinged = host(&hosts, from).output(&words);
-        assert!(pinged.is_err(), "{}: {from} to {to}", example.name);
+
+    /// `hushwire run` with every file, as in containers.
+    fn run_in_the_foreground(&self) -> Vec<Process> {
+        let start = |(name, path): &(&str, PathBuf)| {
+            let path = path.to_string_lossy();
+            let host = self.host(name);
+            let command = host.command(&[HUSHWIRE, "run", "--container", &path]);
+            let mut process = host.spawn(command).unwrap();
+            wait_until(LIMIT, "the ready line", || {
+                process.output().stdout.contains(" is up: ") || !process.is_running()
+            })
+            .unwrap();
+            assert!(process.is_running(), "{:?}", process.output());
+            process
+        };
+        self.files.iter().map(start).collect()
     }
-    for name in example.hidden {
-        assert_hidden(&hosts, example, name);
+
+    fn assert_joined(&self) {
+        let example = self.example;
+        for (from, to) in example.pings {
+            let pinged = self.host(from).ping(to);
+            pinged.unwrap_or_else(|error| panic!("{}: {from} to {to}: {error}", example.name));
+        }
+        for (from, to) in example.apart {
+            let words = ["ping", "-n", "-c", "1", "-W", "1", to];
+            let pinged = self.host(from).output(&words);
+            assert!(pinged.is_err(), "{}: {from} to {to}", example.name);
+        }
+        for name in example.hidden {
+            self.assert_hidden(name);
+        }
     }
-    run("down");
-    for (name, path) in &files {
-        let interface = path.file_stem().unwrap().to_string_lossy();
-        let link = host(&hosts, name).netlink().link(&interface).unwrap();
-        assert!(link.is_none(), "{}: {interface} of {name}", example.name);
+
+    /// The others know a hidden host by the address of its NAT, and a port that the NAT has chosen.
+    fn assert_hidden(&self, name: &str) {
+        let (_, address) = self
+            .example
+            .hosts
+            .iter()
+            .find(|host| host.0 == name)
+            .unwrap();
+        // Control sockets are those of the whole laboratory.
+        let command = [HUSHWIRE, "show", "all", "endpoints"];
+        let endpoints = self.host(name).output(&command).unwrap().stdout;
+        let seen = endpoints
+            .split_whitespace()
+            .filter_map(|word| word.strip_prefix(address)?.strip_prefix(':')?.parse().ok())
+            .collect::<Vec<u16>>();
+        assert!(
+            !seen.is_empty() && seen.iter().all(|port| NAT_PORTS.contains(port)),
+            "{name} is not hidden: {endpoints}"
+        );
+    }
+
+    fn assert_gone(&self) {
+        for (name, path) in &self.files {
+            let interface = path.file_stem().unwrap().to_string_lossy();
+            let link = self.host(name).netlink().link(&interface).unwrap();
+            assert!(
+                link.is_none(),
+                "{}: {interface} of {name}",
+                self.example.name
+            );
+        }
     }
 }
 
-/// The others know a hidden host by the address of its NAT, and a port that the NAT has chosen.
-fn assert_hidden(hosts: &[Host], example: &Example, name: &str) {
-    let (_, address) = example.hosts.iter().find(|host| host.0 == name).unwrap();
-    // Control sockets are those of the whole laboratory.
-    let command = [HUSHWIRE, "show", "all", "endpoints"];
-    let endpoints = host(hosts, name).output(&command).unwrap().stdout;
-    let seen = endpoints
-        .split_whitespace()
-        .filter_map(|word| word.strip_prefix(address)?.strip_prefix(':')?.parse().ok())
-        .collect::<Vec<u16>>();
+fn play(example: &'static Example) {
+    let stage = Stage::new(example);
+    (example.before)(&stage);
+    stage.run("up");
+    stage.assert_joined();
+    (example.check)(&stage);
+    stage.run("down");
+    stage.assert_gone();
+}
+
+/// The namespace of the example, as it is made before the tunnel.
+fn make_namespace(stage: &Stage) {
+    let words = ["ip", "netns", "add", "inside"];
+    stage.host("client").output(&words).unwrap();
+}
+
+/// Inside there is the tunnel and nothing else, outside all is as before.
+fn check_namespace(stage: &Stage) {
+    let client = stage.host("client");
+    let inside = |words: &[&str]| {
+        let enter = ["ip", "netns", "exec", "inside"];
+        client.output(&[&enter, words].concat())
+    };
+    let ping = |address| inside(&["ping", "-n", "-c", "1", "-w", "20", address]);
+    ping("10.0.0.1").unwrap();
+    // Somebody outside, whom only the server leads to.
+    ping("198.51.100.254").unwrap();
+    let links = inside(&["ip", "-o", "link"]).unwrap().stdout;
+    assert_eq!(links.lines().count(), 2, "{links}");
     assert!(
-        !seen.is_empty() && seen.iter().all(|port| NAT_PORTS.contains(port)),
-        "{name} is not hidden: {endpoints}"
+        links.contains(" lo: ") && links.contains(" wg0-1: "),
+        "{links}"
     );
+    let outside = client.netlink().links().unwrap();
+    assert!(outside.iter().all(|link| link.name != "wg0-1"));
+    client.ping("192.0.2.1").unwrap();
+    inside(&["ip", "link", "set", "wg0-1", "down"]).unwrap();
+    let error = ping("192.0.2.1").unwrap_err().to_string();
+    assert!(error.contains("unreachable"), "{error}");
 }
 
 #[test]
 fn every_example_works() {
-    require_tools(&["bash", "nft", "ping", "sysctl"]).unwrap();
+    require_tools(&["bash", "ip", "nft", "ping", "sysctl"]).unwrap();
     for example in &EXAMPLES {
         play(example);
     }
+}
+
+#[test]
+fn the_namespace_works_in_the_foreground_too() {
+    require_tools(&["bash", "ip", "nft", "ping", "sysctl"]).unwrap();
+    let example = EXAMPLES
+        .iter()
+        .find(|example| example.name == "network-namespace")
+        .unwrap();
+    let stage = Stage::new(example);
+    make_namespace(&stage);
+    let mut running = stage.run_in_the_foreground();
+    check_namespace(&stage);
+    for process in &mut running {
+        process.signal(Signal::INT).unwrap();
+        let status = process.wait(LIMIT).unwrap();
+        assert_eq!(status.code(), Some(0), "{:?}", process.output());
+    }
+    stage.assert_gone();
 }
 
 #[test]
