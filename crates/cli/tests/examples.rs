@@ -1,6 +1,7 @@
 //! The examples of `examples/`, brought up in the laboratory and pinged across. Needs root.
 
 mod common;
+mod compose;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use common::{Directory, HUSHWIRE, LIMIT, run_as};
+use compose::Compose;
 use hushwire_lab::{Host, Lab, Nat, Process, require_tools, wait_until};
 use rustix::process::Signal;
 
@@ -31,6 +33,15 @@ struct Example {
     check: fn(&Stage),
 }
 
+impl Example {
+    /// Puts addresses in the places of hosts' names, for which Docker has a name server.
+    fn with_addresses(&self, text: String) -> String {
+        self.hosts.iter().fold(text, |text, (name, address)| {
+            text.replace(&format!(" {name}:"), &format!(" {address}:"))
+        })
+    }
+}
+
 const PLAIN: Example = Example {
     name: "",
     hosts: &[],
@@ -42,7 +53,7 @@ const PLAIN: Example = Example {
     check: |_| (),
 };
 
-static EXAMPLES: [Example; 8] = [
+static EXAMPLES: [Example; 9] = [
     Example {
         name: "two-servers",
         hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
@@ -129,7 +140,21 @@ static EXAMPLES: [Example; 8] = [
         check: check_namespace,
         ..PLAIN
     },
+    Example {
+        name: "docker-compose",
+        hosts: &[
+            ("relay", "192.0.2.1"),
+            ("client", "198.51.100.1"),
+            ("laptop", "203.0.113.1"),
+        ],
+        pings: &[("client", "10.0.0.1"), ("laptop", "10.0.0.2")],
+        before: make_containers,
+        ..PLAIN
+    },
 ];
+
+/// How a container starts `hushwire`.
+const FOREGROUND: [&str; 2] = ["run", "--container"];
 
 /// The ports that a NAT of the laboratory gives.
 const NAT_PORTS: RangeInclusive<u16> = 20_000..=20_099;
@@ -230,6 +255,7 @@ impl Stage {
                 // The hosts of a laboratory share the folder of control sockets.
                 let file = format!("{interface}-{number}.conf");
                 let text = keys.fill_in(&fs::read_to_string(&source).unwrap());
+                let text = example.with_addresses(text);
                 let path = directory.write(&format!("{name}/{file}"), &text);
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
                 files.push((*name, path));
@@ -263,7 +289,7 @@ impl Stage {
         let start = |(name, path): &(&str, PathBuf)| {
             let path = path.to_string_lossy();
             let host = self.host(name);
-            let command = host.command(&[HUSHWIRE, "run", "--container", &path]);
+            let command = host.command(&[&[HUSHWIRE], &FOREGROUND[..], &[&*path]].concat());
             let mut process = host.spawn(command).unwrap();
             wait_until(LIMIT, "the ready line", || {
                 process.output().stdout.contains(" is up: ") || !process.is_running()
@@ -335,6 +361,16 @@ fn play(example: &'static Example) {
     stage.assert_gone();
 }
 
+/// What Docker does to the network of a container.
+fn make_containers(stage: &Stage) {
+    let compose = Compose::read(examples().join(stage.example.name));
+    for service in ["relay", "client"] {
+        for (name, value) in compose.sysctls(service) {
+            stage.host(service).sysctl(&name, &value).unwrap();
+        }
+    }
+}
+
 /// The namespace of the example, as it is made before the tunnel.
 fn make_namespace(stage: &Stage) {
     let words = ["ip", "netns", "add", "inside"];
@@ -374,23 +410,43 @@ fn every_example_works() {
     }
 }
 
-#[test]
-fn the_namespace_works_in_the_foreground_too() {
-    require_tools(&["bash", "ip", "nft", "ping", "sysctl"]).unwrap();
-    let example = EXAMPLES
+fn example(name: &str) -> &'static Example {
+    EXAMPLES
         .iter()
-        .find(|example| example.name == "network-namespace")
-        .unwrap();
-    let stage = Stage::new(example);
-    make_namespace(&stage);
+        .find(|example| example.name == name)
+        .unwrap()
+}
+
+/// As [`play`], with `hushwire run`.
+fn play_in_the_foreground(name: &str) {
+    require_tools(&["bash", "ip", "nft", "ping", "sysctl"]).unwrap();
+    let stage = Stage::new(example(name));
+    (stage.example.before)(&stage);
     let mut running = stage.run_in_the_foreground();
-    check_namespace(&stage);
+    stage.assert_joined();
+    (stage.example.check)(&stage);
     for process in &mut running {
         process.signal(Signal::INT).unwrap();
         let status = process.wait(LIMIT).unwrap();
         assert_eq!(status.code(), Some(0), "{:?}", process.output());
     }
     stage.assert_gone();
+}
+
+#[test]
+fn the_namespace_works_in_the_foreground_too() {
+    play_in_the_foreground("network-namespace");
+}
+
+#[test]
+fn the_containers_can_be_made_and_reach_each_other() {
+    let compose = Compose::read(examples().join("docker-compose"));
+    compose.assert_sound();
+    for service in ["relay", "client"] {
+        let command = compose.command(service);
+        assert_eq!(command[..2], FOREGROUND, "{service}");
+    }
+    play_in_the_foreground("docker-compose");
 }
 
 #[test]
