@@ -11,7 +11,7 @@ use crate::paths::Paths;
 use crate::process::{cargo, run};
 
 /// The programs.
-const BINARIES: [&str; 2] = ["hushwire", "hushwired"];
+pub(crate) const BINARIES: [&str; 2] = ["hushwire", "hushwired"];
 /// Other names of `hushwire`.
 const LINKS: [&str; 2] = ["wg", "wg-quick"];
 const UNITS: [&str; 3] = ["hushwire@.service", "wg-quick@.service", "wg-quick.target"];
@@ -68,6 +68,16 @@ Options:
             }
         }
         Ok(options)
+    }
+
+    /// For a package of the system: below `/usr`, in front of which `destdir` stands for a while.
+    pub(crate) fn for_package(destdir: PathBuf, binaries: Option<PathBuf>) -> Self {
+        Self {
+            destdir,
+            prefix: "/usr".into(),
+            binaries,
+            without_links: false,
+        }
     }
 
     /// Where a folder below the prefix is now.

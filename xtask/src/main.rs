@@ -5,9 +5,11 @@
 mod apt;
 mod bench;
 mod error;
+mod fresh_root;
 mod install;
 mod instructions;
 mod kernel;
+mod package;
 mod packages;
 mod paths;
 mod peers;
@@ -27,10 +29,12 @@ Usage: cargo xtask TASK [OPTIONS]
 
 Tasks:
   install-peers   Install what the tests need: Debian packages for missing
-                  tools (root or sudo), and WireGuard programs of other makes
-                  and a kernel into target/peers (no privilege needed)
+                  tools (root or sudo), and WireGuard programs of other makes,
+                  a kernel (no privilege needed) and a fresh Debian (root or
+                  sudo) into target/peers
   install         Lay out programs, links, units, manual pages and completion
                   below a folder; `install --help`
+  package         Build the Debian package; `package --help`
   test            install-peers, then all tests of the workspace, the
                   laboratory's too (root or sudo); `test --help`
   bench           Measure tunnels of hushwired beside those of other makes
@@ -67,13 +71,19 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             no_more(rest)?;
             packages::install()?;
             peers::install(&paths)?;
-            kernel::install(&paths)
+            kernel::install(&paths)?;
+            fresh_root::install(&paths)
         }
         "install" if asks_help(rest) => {
             print!("{}", install::Options::HELP);
             Ok(())
         }
         "install" => install::install(&paths, &install::Options::parse(rest)?),
+        "package" if asks_help(rest) => {
+            print!("{}", package::Options::HELP);
+            Ok(())
+        }
+        "package" => package::package(&paths, &package::Options::parse(rest)?),
         "test" if asks_help(rest) => {
             print!("{}", test_task::Options::HELP);
             Ok(())

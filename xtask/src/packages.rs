@@ -14,6 +14,10 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool {
+        program: "debootstrap",
+        package: "debootstrap",
+    },
+    Tool {
         program: "fish",
         package: "fish",
     },

@@ -34,6 +34,11 @@ impl Paths {
         self.target.join("install")
     }
 
+    /// The folder of Debian packages that are made here.
+    pub(crate) fn package(&self) -> PathBuf {
+        self.target.join("package")
+    }
+
     /// Peers of other makes, kept apart from the builds so that any target folder finds them.
     pub(crate) fn peers(&self) -> PathBuf {
         self.root.join("target/peers")

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
-use crate::{instructions, kernel, packages, peers};
+use crate::{fresh_root, instructions, kernel, packages, peers};
 
 /// Tests that mostly wait for protocol timers of minutes, by program and modules: they run beside all the others.
 const PATIENT: &[(&str, &[&str])] = &[("lab::scenarios", &["recovery::", "rekey::"])];
@@ -74,6 +74,7 @@ pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
     packages::install()?;
     peers::install(paths)?;
     kernel::install(paths)?;
+    fresh_root::install(paths)?;
     run(cargo().current_dir(paths.root()).args([
         "build",
         "--release",

@@ -4,3 +4,4 @@ mod private;
 mod sources;
 
 pub(crate) use private::extract_package;
+pub(crate) use sources::{Source, mirror};

@@ -43,6 +43,16 @@ impl Source {
     }
 }
 
+/// Where the system itself has the release `codename` from.
+pub(crate) fn mirror(codename: &str) -> Option<Source> {
+    let mut carriers: Vec<Source> = system(Path::new("/etc/apt"))
+        .into_iter()
+        .filter(|source| source.carries(codename))
+        .collect();
+    carriers.sort_by_key(|source| (!source.is_main_archive(), !source.looks_like_debian()));
+    carriers.into_iter().next()
+}
+
 /// Every enabled binary source of the system under `etc` (`/etc/apt`).
 pub(crate) fn system(etc: &Path) -> Vec<Source> {
     let mut files = vec![etc.join("sources.list")];
