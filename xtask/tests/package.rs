@@ -82,6 +82,32 @@ fn wireguard_tools_that_came_later_is_whole_afterwards() {
     assert_eq!(names(root.files()), names(before));
 }
 
+#[test]
+fn an_installation_that_fails_leaves_nothing() {
+    let root = Root::fresh("fails");
+    // Somebody else's package has a file of ours.
+    let control = "Package: other\nVersion: 1\nArchitecture: all\nMaintainer: o <o@example.com>\nDescription: o\n";
+    root.says(&["mkdir", "-p", "/tmp/other/DEBIAN", "/tmp/other/usr/bin"]);
+    fs::write(root.path("tmp/other/DEBIAN/control"), control).expect("a file of the root");
+    fs::write(root.path("tmp/other/usr/bin/hushwired"), "theirs").expect("a file of the root");
+    root.says(&["dpkg-deb", "--build", "/tmp/other", "/tmp/other.deb"]);
+    root.says(&["dpkg", "-i", "/tmp/other.deb"]);
+    let before = root.files();
+
+    let output = root.try_ours();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success(),
+        "it was installed over another package"
+    );
+    assert!(
+        complaint.contains("trying to overwrite '/usr/bin/hushwired'"),
+        "{complaint}"
+    );
+    root.has_nothing_of_ours();
+    root.has_just(&before);
+}
+
 /// Mode, size, time and target by path below the root.
 type Files = BTreeMap<PathBuf, (u32, u64, i64, Option<PathBuf>)>;
 
@@ -131,10 +157,15 @@ impl Root {
     }
 
     fn install_ours(&self) {
+        text_of(&self.try_ours(), "dpkg -i");
+    }
+
+    fn try_ours(&self) -> Output {
         let inside = "tmp/hushwire.deb";
         fs::write(self.path(inside), package()).expect("a file of the root");
-        self.says(&["dpkg", "--force-unsafe-io", "-i", &format!("/{inside}")]);
+        let output = self.run(&["dpkg", "--force-unsafe-io", "-i", &format!("/{inside}")]);
         fs::remove_file(self.path(inside)).expect("made above");
+        output
     }
 
     fn purge(&self, package: &str) {
@@ -169,7 +200,14 @@ impl Root {
         assert_eq!(self.says(&["dpkg-divert", "--list", "*hushwire*"]), "");
         assert_eq!(self.says(&["dpkg-divert", "--list", "*/wg*"]), "");
         assert_eq!(self.says(&["dpkg", "--audit"]), "");
-        assert!(!self.run(&["dpkg-query", "-W", "hushwire"]).status.success());
+        // dpkg may remember that it was wanted once.
+        let query = ["dpkg-query", "-f", "${db:Status-Status}", "-W", "hushwire"];
+        let status = self.run(&query).stdout;
+        assert!(
+            matches!(status.as_slice(), b"" | b"not-installed"),
+            "{}",
+            String::from_utf8_lossy(&status)
+        );
     }
 
     fn accepts_units(&self) {
