@@ -2,6 +2,7 @@
 
 mod common;
 mod compose;
+mod micro_vm;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use common::{Directory, HUSHWIRE, LIMIT, run_as};
 use compose::Compose;
 use hushwire_lab::{Host, Lab, Nat, Process, require_tools, wait_until};
+use micro_vm::MicroVm;
 use rustix::process::Signal;
 
 /// An example.
@@ -53,7 +55,7 @@ const PLAIN: Example = Example {
     check: |_| (),
 };
 
-static EXAMPLES: [Example; 9] = [
+static EXAMPLES: [Example; 10] = [
     Example {
         name: "two-servers",
         hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
@@ -151,6 +153,13 @@ static EXAMPLES: [Example; 9] = [
         before: make_containers,
         ..PLAIN
     },
+    Example {
+        name: "micro-vm",
+        hosts: &[("server", "192.0.2.1"), ("machine", "198.51.100.1")],
+        pings: &[("machine", "10.0.1.1"), ("machine", "192.0.2.1")],
+        check: check_micro_vm,
+        ..PLAIN
+    },
 ];
 
 /// How a container starts `hushwire`.
@@ -236,6 +245,7 @@ struct Stage {
     example: &'static Example,
     hosts: Vec<Host>,
     files: Vec<(&'static str, PathBuf)>,
+    lab: Lab,
     _directory: Directory,
 }
 
@@ -266,6 +276,7 @@ impl Stage {
             example,
             hosts,
             files,
+            lab,
             _directory: directory,
         }
     }
@@ -408,6 +419,24 @@ fn every_example_works() {
     for example in &EXAMPLES {
         play(example);
     }
+}
+
+/// The VM has a way through the tunnel, and none without it.
+fn check_micro_vm(stage: &Stage) {
+    let machine = stage.host("machine");
+    let vm = MicroVm::start(&stage.lab, machine, "tap0");
+    vm.guest.address("eth0", "10.0.1.2/24").unwrap();
+    vm.guest.up("eth0").unwrap();
+    vm.guest.route_via("0.0.0.0/0", "10.0.1.1").unwrap();
+    vm.guest.ping("10.0.0.1").unwrap();
+    stage.host("server").ping("10.0.1.2").unwrap();
+    // The machine's own router, to which the machine itself goes directly.
+    vm.guest.ping("198.51.100.254").unwrap();
+    machine.down("wg0-1").unwrap();
+    machine.ping("198.51.100.254").unwrap();
+    let words = ["ping", "-n", "-c", "1", "-W", "20", "198.51.100.254"];
+    let error = vm.guest.output(&words).unwrap_err().to_string();
+    assert!(error.contains("Packet filtered"), "{error}");
 }
 
 fn example(name: &str) -> &'static Example {

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 const DEVICE: &str = "/dev/net/tun";
 
 /// One end of a wire: an Ethernet interface whose other end is this value. What the system sends out of the interface
-/// is read here, and what is written here arrives at the interface. The interface goes with this value.
+/// is read here, and what is written here arrives at the interface. The interface goes with this value, unless it is persistent.
 ///
 /// Frames are whole and final: the system has cut them to the MTU and filled in every checksum.
 #[derive(Debug)]
@@ -23,14 +23,28 @@ impl Tap {
     /// # Errors
     /// When the name is taken or longer than 15 bytes, /dev/net/tun is not there, or for want of `CAP_NET_ADMIN`.
     pub fn new(name: &str) -> Result<Self> {
-        let operation = || format!("create the TAP interface {name}");
+        Self::open(name, "create", libc::IFF_TUN_EXCL)
+    }
+
+    /// Becomes the other end of a persistent interface, as a virtual machine does of one that `ip tuntap` has made. If
+    /// there is none in the calling thread's network namespace, it is made. It stays when it was there.
+    ///
+    /// # Errors
+    /// When the interface is of another kind or has its other end already, the name is longer than 15 bytes,
+    /// /dev/net/tun is not there, or for want of `CAP_NET_ADMIN`.
+    pub fn attach(name: &str) -> Result<Self> {
+        Self::open(name, "attach to", 0)
+    }
+
+    fn open(name: &str, verb: &str, flags: libc::c_int) -> Result<Self> {
+        let operation = || format!("{verb} the TAP interface {name}");
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(libc::O_NONBLOCK)
             .open(DEVICE)
             .map_err(|e| Error::system(format!("{}: open {DEVICE}", operation()), e))?;
-        attach(&file, name).map_err(|e| Error::system(operation(), e))?;
+        tie(&file, name, flags).map_err(|e| Error::system(operation(), e))?;
         let name = name.to_owned();
         Ok(Self { file, name })
     }
@@ -64,8 +78,8 @@ impl AsFd for Tap {
     }
 }
 
-/// TUNSETIFF: ties the open file to a new interface of this name.
-fn attach(file: &File, name: &str) -> io::Result<()> {
+/// TUNSETIFF: ties the open file to the interface of this name.
+fn tie(file: &File, name: &str, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: an all-zero `ifreq` is valid: integers, an array of them, and a union of those and null pointers.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     let space = request.ifr_name.len() - 1; // the last byte stays zero
@@ -78,7 +92,7 @@ fn attach(file: &File, name: &str) -> io::Result<()> {
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed() as libc::c_char;
     }
-    let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL;
+    let flags = libc::IFF_TAP | libc::IFF_NO_PI | flags;
     request.ifr_ifru.ifru_flags = flags as libc::c_short;
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives until the call returns; the descriptor is open.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };

@@ -438,6 +438,26 @@ fn frames_go_through_a_tap() {
 }
 
 #[test]
+fn a_persistent_tap_outlives_its_other_end() {
+    in_fresh_namespace(|netlink| {
+        let words = ["tuntap", "add", "dev", "tap0", "mode", "tap"];
+        let made = std::process::Command::new("ip").args(words).status();
+        assert!(made.expect("apt-get install iproute2").success());
+        let tap = Tap::attach("tap0").unwrap();
+        assert!(Tap::attach("tap0").is_err(), "it has its other end");
+        let index = netlink.index_of("tap0").unwrap();
+        netlink.set_up(index).unwrap();
+        tap.send(&[0xff; 60]).unwrap();
+        let link = netlink.link("tap0").unwrap().unwrap();
+        assert_eq!(link.counters.received_packets, 1);
+        drop(tap);
+        assert!(netlink.link("tap0").unwrap().is_some());
+        pair(netlink);
+        assert!(Tap::attach("a").is_err(), "another kind");
+    });
+}
+
+#[test]
 fn what_is_mounted_in_a_mount_namespace_is_seen_only_there() {
     let directory = tempfile_directory();
     let namespace = MountNamespace::new(|| {
