@@ -51,26 +51,48 @@ pub(crate) struct Egress<T: TunQueue, S: DatagramSocket> {
     read_buffer: Box<[u8]>,
     outbox: Outbox<S>,
     unreachable: Unreachable,
+    waits: Arc<Waits>,
+}
+
+/// What the thread waits for. Made at the start, when a lack of descriptors can still be told.
+struct Waits {
+    busy: WaitSet,
+    quiet: WaitSet,
+}
+
+impl Waits {
+    fn new<T: TunQueue, S: DatagramSocket>(
+        queue: &T,
+        dataplane: &Dataplane<S>,
+    ) -> io::Result<Self> {
+        let (busy, quiet) = (WaitSet::new()?, WaitSet::new()?);
+        busy.add(0, queue.as_fd())?;
+        busy.add(1, dataplane.stop_fd())?;
+        quiet.add(0, dataplane.handed_over().as_fd())?;
+        quiet.add(1, dataplane.stop_fd())?;
+        Ok(Self { busy, quiet })
+    }
 }
 
 impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
-    pub(crate) fn new(queue: Arc<T>, dataplane: Arc<Dataplane<S>>) -> Self {
-        Self {
+    pub(crate) fn new(queue: Arc<T>, dataplane: Arc<Dataplane<S>>) -> io::Result<Self> {
+        Ok(Self {
+            waits: Arc::new(Waits::new(&*queue, &dataplane)?),
             queue,
             outbox: Outbox::new(Arc::clone(&dataplane)),
             read_buffer: vec![0; READ_BUFFER].into(),
             dataplane,
             unreachable: Unreachable::default(),
-        }
+        })
     }
 
     /// Runs until the device is gone or the engine stops.
     pub(crate) fn run(shared: &Mutex<Self>) {
-        let (queue, dataplane) = {
+        let (waits, dataplane) = {
             let egress = lock(shared);
-            (Arc::clone(&egress.queue), Arc::clone(&egress.dataplane))
+            (Arc::clone(&egress.waits), Arc::clone(&egress.dataplane))
         };
-        if let Err(error) = Self::run_until_stopped(shared, &*queue, &dataplane) {
+        if let Err(error) = Self::run_until_stopped(shared, &waits, &dataplane) {
             let log = dataplane.log();
             log.error(format_args!("waiting for the device: {error}"));
             dataplane.stop();
@@ -79,26 +101,20 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
 
     fn run_until_stopped(
         shared: &Mutex<Self>,
-        queue: &T,
+        waits: &Waits,
         dataplane: &Dataplane<S>,
     ) -> io::Result<()> {
-        let busy = WaitSet::new()?;
-        busy.add(0, queue.as_fd())?;
-        busy.add(1, dataplane.stop_fd())?;
-        let quiet = WaitSet::new()?;
-        quiet.add(0, dataplane.handed_over().as_fd())?;
-        quiet.add(1, dataplane.stop_fd())?;
         while !dataplane.is_stopping() {
             if dataplane.is_busy() {
                 if lock(shared).drain() >= FLOOD {
                     // More is on its way from whoever filled the queue: being away for a moment
                     // is cheaper for both than falling asleep and being woken for each packet.
                     std::thread::yield_now();
-                } else if busy.wait(Some(QUIET_AFTER))?.is_empty() {
+                } else if waits.busy.wait(Some(QUIET_AFTER))?.is_empty() {
                     dataplane.hand_back();
                 }
             } else {
-                quiet.wait(None)?;
+                waits.quiet.wait(None)?;
                 dataplane.handed_over().clear();
             }
         }

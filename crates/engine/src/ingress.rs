@@ -36,7 +36,16 @@ pub(crate) struct Ingress<T: TunQueue, S: DatagramSocket> {
     egress: Arc<Mutex<Egress<T, S>>>,
     batch: Batch,
     coalescer: Coalescer,
+    /// What it waits for. Made at the start, when a lack of descriptors can still be told.
+    set: Arc<WaitSet>,
+    watches_tun: bool,
 }
+
+/// The numbers of the descriptors in its set.
+const REBOUND: u8 = 0;
+const TUN: u8 = 1;
+const V4: u8 = 2;
+const V6: u8 = 3;
 
 /// What one received message is turned into; kept for its allocations.
 #[derive(Default)]
@@ -54,14 +63,18 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         coalescer: Coalescer,
         dataplane: Arc<Dataplane<S>>,
         egress: Arc<Mutex<Egress<T, S>>>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        let set = WaitSet::new()?;
+        set.add(REBOUND, dataplane.rebound().as_fd())?;
+        Ok(Self {
             queue,
             dataplane,
             egress,
             batch: Batch::default(),
             coalescer,
-        }
+            set: Arc::new(set),
+            watches_tun: false,
+        })
     }
 
     /// Runs until the engine stops. `receiver` is the thread's own set of buffers.
@@ -86,34 +99,33 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
     }
 
     fn receive_until_rebound(&mut self, sockets: &S, receiver: &mut S::Receiver) -> io::Result<()> {
-        const REBOUND: u8 = 0;
-        const TUN: u8 = 1;
-        const V4: u8 = 2;
-        const V6: u8 = 3;
-        let dataplane = Arc::clone(&self.dataplane);
-        let queue = Arc::clone(&self.queue);
-        let set = WaitSet::new()?;
-        set.add(REBOUND, dataplane.rebound().as_fd())?;
-        for (number, family) in [(V4, Family::V4), (V6, Family::V6)] {
-            // The host may lack a family.
-            if let Some(fd) = sockets.fd(family) {
-                set.add(number, fd)?;
-            }
+        let set = Arc::clone(&self.set);
+        // The host may lack a family.
+        let families = [(V4, Family::V4), (V6, Family::V6)];
+        let bound = || families.map(|(number, family)| (number, sockets.fd(family)));
+        for (number, fd) in bound() {
+            fd.map_or(Ok(()), |fd| set.add(number, fd))?;
         }
-        let mut watches_tun = false;
+        let result = self.receive_while_bound(&set, sockets, receiver);
+        for (_, fd) in bound() {
+            fd.map_or(Ok(()), |fd| set.remove(fd))?;
+        }
+        result
+    }
+
+    fn receive_while_bound(
+        &mut self,
+        set: &WaitSet,
+        sockets: &S,
+        receiver: &mut S::Receiver,
+    ) -> io::Result<()> {
         loop {
-            if watches_tun == dataplane.is_busy() {
-                match watches_tun {
-                    true => set.remove(queue.as_fd())?,
-                    false => set.add(TUN, queue.as_fd())?,
-                }
-                watches_tun = !watches_tun;
-            }
+            self.watch_tun(!self.dataplane.is_busy())?;
             let ready = set.wait(None)?;
             if ready.has(REBOUND) {
                 return Ok(());
             }
-            if watches_tun && ready.has(TUN) {
+            if self.watches_tun && ready.has(TUN) {
                 Egress::lend_a_hand(&self.egress);
             }
             if ready.has(V4) {
@@ -123,6 +135,16 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
                 self.receive(sockets, Family::V6, receiver)?;
             }
         }
+    }
+
+    fn watch_tun(&mut self, wanted: bool) -> io::Result<()> {
+        match (self.watches_tun, wanted) {
+            (false, true) => self.set.add(TUN, self.queue.as_fd())?,
+            (true, false) => self.set.remove(self.queue.as_fd())?,
+            _ => {}
+        }
+        self.watches_tun = wanted;
+        Ok(())
     }
 
     fn receive(

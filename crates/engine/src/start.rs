@@ -98,7 +98,7 @@ impl Engine {
     ) -> io::Result<()> {
         for (number, queue) in tun.queues().enumerate() {
             let dataplane = self.target.dataplane();
-            let egress = Egress::new(Arc::clone(queue), Arc::clone(dataplane));
+            let egress = Egress::new(Arc::clone(queue), Arc::clone(dataplane))?;
             let egress = Arc::new(Mutex::new(egress));
             if number == 0 {
                 let ingress = Ingress::new(
@@ -106,7 +106,7 @@ impl Engine {
                     Coalescer::new(Arc::clone(tun.offloads())),
                     Arc::clone(dataplane),
                     Arc::clone(&egress),
-                );
+                )?;
                 let receiver = Receiver::new(MESSAGES_AT_ONCE);
                 self.spawn("ingress", move || ingress.run(receiver))?;
             }

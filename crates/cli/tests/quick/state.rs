@@ -95,7 +95,11 @@ impl World {
     }
 
     pub(crate) fn hushwire(&self, verb: &str, file: &Path) -> (i32, String) {
-        self.run(&[HUSHWIRE, verb], file)
+        // Who started the tests may have had signals ignored, and that is inherited.
+        self.run(
+            &["env", "--default-signal=INT,TERM,HUP", HUSHWIRE, verb],
+            file,
+        )
     }
 
     /// What resolvconf was called with since the last look.
