@@ -8,10 +8,11 @@ use hushwire_lab::{Host, Lab, require_tools, wait_until};
 
 use crate::common::{Directory, HUSHWIRE, HUSHWIRED, LIMIT, OTHER_PRIVATE_KEY, run_as};
 
-/// A resolvconf(8) that keeps what it is told in a folder, and notes how it was called.
+/// A resolvconf(8) that keeps what it is told in a folder, and notes how it was called. It fails
+/// once, with what it was told kept, when there is a file that says so.
 const RESOLVCONF: &str = "#!/bin/sh
 case $1 in
--a) cat > \"$STATE/$2\" ;;
+-a) cat > \"$STATE/$2\"; ! rm \"$STATE.fails\" 2>/dev/null || exit 7 ;;
 -d) rm -f \"$STATE/$2\" ;;
 -l) cat \"$STATE/$2\" 2>/dev/null; exit ;;
 esac
