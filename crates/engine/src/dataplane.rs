@@ -90,6 +90,11 @@ impl<S: DatagramSocket> Dataplane<S> {
         self.sockets.load_full()
     }
 
+    /// Whether the device is up, so that there are sockets.
+    pub(crate) fn has_sockets(&self) -> bool {
+        self.sockets.load().is_some()
+    }
+
     /// Puts others in the place of the sockets; the old ones close when nobody uses them any more.
     pub(crate) fn set_sockets(&self, sockets: Option<Arc<S>>) {
         self.sockets.store(sockets);
@@ -145,12 +150,11 @@ impl<S: DatagramSocket> Dataplane<S> {
         }
     }
 
-    /// Gives the TUN queue to the receiving thread, if that one is at its sockets.
+    /// Gives the TUN queue to the receiving thread. One that has lost its sockets in the meantime
+    /// hands it over again.
     pub(crate) fn hand_back(&self) {
-        if self.sockets.load().is_some() {
-            self.busy.store(false, Ordering::Release);
-            self.rebound.wake();
-        }
+        self.busy.store(false, Ordering::Release);
+        self.rebound.wake();
     }
 
     pub(crate) const fn handed_over(&self) -> &Wake {

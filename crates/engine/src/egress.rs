@@ -4,6 +4,11 @@
 //! room for header and tag of each; packets of one peer and of one size line up there as a *run*.
 //! When the device has nothing more, or the buffer is full enough, each run gets its counters in
 //! one step, is sealed in place in one batch, and leaves as one segmented send.
+//!
+//! A tunnel in which nothing has come from the device for a while is *quiet*: then the receiving
+//! thread watches the device too and moves the few packets that come ([`Egress::lend_a_hand`]),
+//! so that a packet and its answer wake one thread and not two, and the sending thread sleeps
+//! until load shows. Without sockets nobody receives, so the sending thread keeps the device.
 
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
@@ -42,6 +47,8 @@ enum Read {
     /// A packet, so perhaps another.
     Something,
     Nothing,
+    /// An error that may go away by itself. Whatever it is, a loop around it must not burn a core.
+    Trouble,
 }
 
 /// The thread that moves packets from one TUN queue to the sockets.
@@ -106,12 +113,18 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
     ) -> io::Result<()> {
         while !dataplane.is_stopping() {
             if dataplane.is_busy() {
-                if lock(shared).drain() >= FLOOD {
+                let (moved, last) = lock(shared).drain();
+                if last == Read::Trouble {
+                    std::thread::sleep(PAUSE_AFTER_ERROR);
+                } else if moved >= FLOOD {
                     // More is on its way from whoever filled the queue: being away for a moment
                     // is cheaper for both than falling asleep and being woken for each packet.
                     std::thread::yield_now();
-                } else if waits.busy.wait(Some(QUIET_AFTER))?.is_empty() {
-                    dataplane.hand_back();
+                } else {
+                    let quiet_after = dataplane.has_sockets().then_some(QUIET_AFTER);
+                    if waits.busy.wait(quiet_after)?.is_empty() {
+                        dataplane.hand_back();
+                    }
                 }
             } else {
                 waits.quiet.wait(None)?;
@@ -123,29 +136,37 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
 
     /// Moves what the device has, for the receiving thread of a quiet tunnel: a packet and its
     /// answer need wake no other thread. Each packet leaves before the next is looked for. More
-    /// than a few, and the sending thread takes over.
+    /// than a few, or trouble, and the sending thread takes over.
     pub(crate) fn lend_a_hand(shared: &Mutex<Self>) {
         let mut egress = lock(shared);
         for _ in 0..QUIET_PACKETS {
-            if egress.read() == Read::Nothing {
-                return;
+            match egress.read() {
+                Read::Something => egress.outbox.flush(),
+                Read::Nothing => return,
+                Read::Trouble => break,
             }
-            egress.outbox.flush();
         }
         egress.dataplane.hand_over();
     }
 
-    /// Moves what the device has, and says how many packets or super-packets that were.
-    fn drain(&mut self) -> usize {
+    /// Moves what the device has, and says how many packets or super-packets that were and why
+    /// there are no more.
+    fn drain(&mut self) -> (usize, Read) {
         let mut moved = 0;
-        while !self.dataplane.is_stopping() && self.read() == Read::Something {
-            moved += 1;
+        let last = loop {
+            if self.dataplane.is_stopping() {
+                break Read::Nothing;
+            }
+            match self.read() {
+                Read::Something => moved += 1,
+                last => break last,
+            }
             if self.outbox.is_full_enough() {
                 self.outbox.flush();
             }
-        }
+        };
         self.outbox.flush();
-        moved
+        (moved, last)
     }
 
     /// Reads a packet or super-packet, if there is one.
@@ -166,10 +187,8 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                 Read::Something
             }
             Err(_) => {
-                // Whatever it is, a loop around it must not burn a core.
                 self.dataplane.stats().count(DropReason::TunRead);
-                std::thread::sleep(PAUSE_AFTER_ERROR);
-                Read::Nothing
+                Read::Trouble
             }
         }
     }

@@ -102,13 +102,16 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         let set = Arc::clone(&self.set);
         // The host may lack a family.
         let families = [(V4, Family::V4), (V6, Family::V6)];
-        let bound = || families.map(|(number, family)| (number, sockets.fd(family)));
+        let bound = || {
+            let fds = families.map(|(number, family)| Some((number, sockets.fd(family)?)));
+            fds.into_iter().flatten()
+        };
         for (number, fd) in bound() {
-            fd.map_or(Ok(()), |fd| set.add(number, fd))?;
+            set.add(number, fd)?;
         }
         let result = self.receive_while_bound(&set, sockets, receiver);
         for (_, fd) in bound() {
-            fd.map_or(Ok(()), |fd| set.remove(fd))?;
+            set.remove(fd)?;
         }
         result
     }

@@ -72,7 +72,7 @@ pub(super) enum Request<'a> {
     /// An interface by name; in the namespace of that number, or the socket's own.
     Link { name: Name, namespace: Option<i32> },
     /// Set a new interface up, in the socket's own namespace.
-    SetUp { index: i32, shape: Shape },
+    Shape { index: i32, shape: Shape },
     /// The number that the socket's namespace has for another.
     Namespace(BorrowedFd<'a>),
     /// Give another namespace a number.
@@ -93,7 +93,7 @@ impl Request<'_> {
                 }
                 message
             }
-            Self::SetUp { index, shape } => {
+            Self::Shape { index, shape } => {
                 let mut message = link_request(libc::RTM_NEWLINK, libc::NLM_F_ACK, index);
                 for (kind, value) in [
                     (libc::IFLA_MTU, shape.mtu),
