@@ -12,6 +12,7 @@ mod keys;
 mod manual;
 mod offloads;
 mod program;
+mod queues;
 mod quick;
 mod run;
 mod share;

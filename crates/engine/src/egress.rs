@@ -23,6 +23,7 @@ use hushwire_proto::path::Path;
 
 use crate::clock;
 use crate::dataplane::{Dataplane, Peer};
+use crate::lane::Lane;
 use crate::outbox::Outbox;
 use crate::stats::DropReason;
 use crate::unreachable::Unreachable;
@@ -55,6 +56,7 @@ enum Read {
 pub(crate) struct Egress<T: TunQueue, S: DatagramSocket> {
     queue: Arc<T>,
     dataplane: Arc<Dataplane<S>>,
+    lane: Arc<Lane<S>>,
     read_buffer: Box<[u8]>,
     outbox: Outbox<S>,
     unreachable: Unreachable,
@@ -71,35 +73,45 @@ impl Waits {
     fn new<T: TunQueue, S: DatagramSocket>(
         queue: &T,
         dataplane: &Dataplane<S>,
+        lane: &Lane<S>,
     ) -> io::Result<Self> {
         let (busy, quiet) = (WaitSet::new()?, WaitSet::new()?);
         busy.add(0, queue.as_fd())?;
         busy.add(1, dataplane.stop_fd())?;
-        quiet.add(0, dataplane.handed_over().as_fd())?;
+        quiet.add(0, lane.handed_over().as_fd())?;
         quiet.add(1, dataplane.stop_fd())?;
         Ok(Self { busy, quiet })
     }
 }
 
 impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
-    pub(crate) fn new(queue: Arc<T>, dataplane: Arc<Dataplane<S>>) -> io::Result<Self> {
+    pub(crate) fn new(
+        queue: Arc<T>,
+        dataplane: Arc<Dataplane<S>>,
+        lane: Arc<Lane<S>>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            waits: Arc::new(Waits::new(&*queue, &dataplane)?),
+            waits: Arc::new(Waits::new(&*queue, &dataplane, &lane)?),
             queue,
-            outbox: Outbox::new(Arc::clone(&dataplane)),
+            outbox: Outbox::new(Arc::clone(&dataplane), Arc::clone(&lane)),
             read_buffer: vec![0; READ_BUFFER].into(),
             dataplane,
+            lane,
             unreachable: Unreachable::default(),
         })
     }
 
     /// Runs until the device is gone or the engine stops.
     pub(crate) fn run(shared: &Mutex<Self>) {
-        let (waits, dataplane) = {
+        let (waits, dataplane, lane) = {
             let egress = lock(shared);
-            (Arc::clone(&egress.waits), Arc::clone(&egress.dataplane))
+            (
+                Arc::clone(&egress.waits),
+                Arc::clone(&egress.dataplane),
+                Arc::clone(&egress.lane),
+            )
         };
-        if let Err(error) = Self::run_until_stopped(shared, &waits, &dataplane) {
+        if let Err(error) = Self::run_until_stopped(shared, &waits, &dataplane, &lane) {
             let log = dataplane.log();
             log.error(format_args!("waiting for the device: {error}"));
             dataplane.stop();
@@ -110,9 +122,10 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
         shared: &Mutex<Self>,
         waits: &Waits,
         dataplane: &Dataplane<S>,
+        lane: &Lane<S>,
     ) -> io::Result<()> {
         while !dataplane.is_stopping() {
-            if dataplane.is_busy() {
+            if lane.is_busy() {
                 let (moved, last) = lock(shared).drain();
                 if last == Read::Trouble {
                     std::thread::sleep(PAUSE_AFTER_ERROR);
@@ -121,14 +134,14 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                     // is cheaper for both than falling asleep and being woken for each packet.
                     std::thread::yield_now();
                 } else {
-                    let quiet_after = dataplane.has_sockets().then_some(QUIET_AFTER);
+                    let quiet_after = lane.has_sockets().then_some(QUIET_AFTER);
                     if waits.busy.wait(quiet_after)?.is_empty() {
-                        dataplane.hand_back();
+                        lane.hand_back();
                     }
                 }
             } else {
                 waits.quiet.wait(None)?;
-                dataplane.handed_over().clear();
+                lane.handed_over().clear();
             }
         }
         Ok(())
@@ -146,7 +159,7 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                 Read::Trouble => break,
             }
         }
-        egress.dataplane.hand_over();
+        egress.lane.hand_over();
     }
 
     /// Moves what the device has, and says how many packets or super-packets that were and why

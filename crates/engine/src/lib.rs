@@ -14,6 +14,7 @@ mod dataplane;
 mod egress;
 mod handshake_queue;
 mod ingress;
+mod lane;
 mod log;
 mod outbox;
 mod random;
@@ -26,6 +27,7 @@ pub mod uapi;
 mod unreachable;
 mod wait;
 
+pub use lane::default_queues;
 pub use log::{Level, Logger};
 pub use report::OffloadReport;
 pub use start::{Engine, Options, StartError, Stopper};

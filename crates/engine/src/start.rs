@@ -60,7 +60,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the threads of a device. Its sockets are bound when this returns.
+    /// Starts the threads of a device: two for each queue of `tun`, and those of the control socket
+    /// and the protocol. Its sockets are bound when this returns.
     pub fn start(tun: &Tun, options: Options) -> Result<Self, StartError> {
         let io = |what| move |error| StartError::Io(what, error);
         let monitor = Monitor::open(tun).map_err(io("watching the device"))?;
@@ -69,8 +70,8 @@ impl Engine {
         let tables = Arc::clone(device.tables());
         let mtu = tun.mtu() as usize;
         device.set_mtu(mtu);
-        let dataplane =
-            Dataplane::new(tables, mtu, options.log).map_err(io("wake-up descriptors"))?;
+        let dataplane = Dataplane::new(tables, tun.queues().count(), mtu, options.log)
+            .map_err(io("wake-up descriptors"))?;
         let dataplane = Arc::new(dataplane);
         let mut binding = Binding::new(options.udp);
         binding.open(&dataplane).map_err(StartError::Udp)?;
@@ -96,20 +97,19 @@ impl Engine {
         control: Control,
         control_socket: Option<ControlSocket>,
     ) -> io::Result<()> {
-        for (number, queue) in tun.queues().enumerate() {
-            let dataplane = self.target.dataplane();
-            let egress = Egress::new(Arc::clone(queue), Arc::clone(dataplane))?;
+        let dataplane = Arc::clone(self.target.dataplane());
+        for (queue, lane) in tun.queues().zip(dataplane.lanes()) {
+            let egress = Egress::new(Arc::clone(queue), Arc::clone(&dataplane), Arc::clone(lane))?;
             let egress = Arc::new(Mutex::new(egress));
-            if number == 0 {
-                let ingress = Ingress::new(
-                    Arc::clone(queue),
-                    Coalescer::new(Arc::clone(tun.offloads())),
-                    Arc::clone(dataplane),
-                    Arc::clone(&egress),
-                )?;
-                let receiver = Receiver::new(MESSAGES_AT_ONCE);
-                self.spawn("ingress", move || ingress.run(receiver))?;
-            }
+            let ingress = Ingress::new(
+                Arc::clone(queue),
+                Coalescer::new(Arc::clone(tun.offloads())),
+                Arc::clone(&dataplane),
+                Arc::clone(lane),
+                Arc::clone(&egress),
+            )?;
+            let receiver = Receiver::new(MESSAGES_AT_ONCE);
+            self.spawn("ingress", move || ingress.run(receiver))?;
             self.spawn("egress", move || Egress::run(&egress))?;
         }
         self.spawn("control", move || control.run())?;

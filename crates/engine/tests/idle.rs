@@ -28,6 +28,8 @@ fn an_idle_device_wakes_nobody_up_or_down() {
         assert_sleeps("up");
         netlink.set_down(index).unwrap();
         assert_sleeps("down again");
+        // All of it was there the whole time.
+        assert!(device.ask("get=1\n\n").ends_with("errno=0\n\n"));
     });
 }
 

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 
 use crate::offloads::{Offloads, UnknownOffload};
+use crate::queues::{self, NoNumber, Queues};
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,14 +20,16 @@ pub(super) struct Arguments {
     pub(super) interface: String,
     pub(super) foreground: bool,
     pub(super) offloads: Offloads,
+    pub(super) queues: Queues,
 }
 
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
     MissingInterface,
-    MissingValue,
+    MissingValue(&'static str),
     NotText(OsString),
+    Queues(NoNumber),
     SecondInterface(String),
     UnknownOffload(UnknownOffload),
     UnknownOption(String),
@@ -36,8 +39,9 @@ impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MissingInterface => f.write_str("the name of the interface is missing")?,
-            Self::MissingValue => f.write_str("--disable needs the name of an offload")?,
+            Self::MissingValue(option) => write!(f, "{option} needs a value")?,
             Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
+            Self::Queues(error) => error.fmt(f)?,
             Self::SecondInterface(word) => {
                 write!(
                     f,
@@ -57,22 +61,36 @@ impl Request {
         let mut interface = None;
         let mut foreground = false;
         let mut offloads = Offloads::ALL;
+        let mut queues = Queues::default();
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let word = text(word)?;
-            match word {
+            let (option, attached) = match word.split_once('=') {
+                Some((option, value)) => (option, Some(value)),
+                None => (word, None),
+            };
+            let mut value = |option| match attached {
+                Some(value) => Ok(value),
+                None => text(words.next().ok_or(ArgumentError::MissingValue(option))?),
+            };
+            match option {
+                "--disable" if options => {
+                    offloads
+                        .disable(value("--disable")?)
+                        .map_err(ArgumentError::UnknownOffload)?;
+                }
+                queues::OPTION if options => {
+                    queues =
+                        Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
+                }
+                _ if options && attached.is_some() && word.starts_with('-') => {
+                    return Err(ArgumentError::UnknownOption(word.to_owned()));
+                }
                 "-h" | "--help" if options => return Ok(Self::Help),
                 "--version" if options => return Ok(Self::Version),
                 "-f" | "--foreground" if options => foreground = true,
                 "--" if options => options = false,
-                "--disable" if options => {
-                    let list = words.next().ok_or(ArgumentError::MissingValue)?;
-                    disable(&mut offloads, text(list)?)?;
-                }
-                _ if options && word.starts_with("--disable=") => {
-                    disable(&mut offloads, &word["--disable=".len()..])?;
-                }
                 _ if options && word.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.to_owned()));
                 }
@@ -86,6 +104,7 @@ impl Request {
             interface: interface.ok_or(ArgumentError::MissingInterface)?,
             foreground,
             offloads,
+            queues,
         }))
     }
 }
@@ -93,12 +112,6 @@ impl Request {
 fn text(word: &OsStr) -> Result<&str, ArgumentError> {
     word.to_str()
         .ok_or_else(|| ArgumentError::NotText(word.to_owned()))
-}
-
-fn disable(offloads: &mut Offloads, list: &str) -> Result<(), ArgumentError> {
-    offloads
-        .disable(list)
-        .map_err(ArgumentError::UnknownOffload)
 }
 
 #[cfg(test)]
@@ -115,6 +128,7 @@ mod tests {
             interface: interface.to_owned(),
             foreground,
             offloads: Offloads::ALL,
+            queues: Queues::default(),
         })
     }
 
@@ -144,6 +158,16 @@ mod tests {
     }
 
     #[test]
+    fn queues_are_a_number() {
+        for line in ["--queues 3 wg0", "wg0 --queues=3"] {
+            let Ok(Request::Run(arguments)) = parse(line) else {
+                panic!("not understood");
+            };
+            assert_eq!(arguments.queues.count(), 3);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let cases = [
             ("", "name of the interface"),
@@ -151,6 +175,9 @@ mod tests {
             ("wg0 wg1", "`wg1`"),
             ("-x wg0", "`-x`"),
             ("wg0 --disable", "--disable"),
+            ("wg0 --queues", "--queues needs"),
+            ("wg0 --queues=none", "`none`"),
+            ("--foreground=1 wg0", "`--foreground=1`"),
             ("--disable=gso wg0", "`gso`"),
         ];
         for (line, part) in cases {

@@ -10,6 +10,7 @@ use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 
 use crate::offloads::{self, UnknownOffload};
+use crate::queues::NoNumber;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -31,6 +32,7 @@ pub(super) enum Error {
         number: RawFd,
     },
     Offload(UnknownOffload),
+    Queues(NoNumber),
     Signals(io::Error),
     Socket(SocketError),
     Spawn(io::Error),
@@ -71,6 +73,7 @@ impl fmt::Display for Error {
                  unset the variable to have one made"
             ),
             Self::Offload(error) => write!(f, "{}: {error}", offloads::VARIABLE),
+            Self::Queues(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),
             Self::Spawn(error) => write!(

@@ -16,6 +16,7 @@ use super::arguments::Arguments;
 use super::environment::{self, Environment};
 use super::error::Error;
 use crate::offloads::Offloads;
+use crate::queues::Queues;
 
 /// Command line and environment in one.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     uapi_fd: Option<RawFd>,
     name_file: Option<PathBuf>,
     pub(super) offloads: Offloads,
+    queues: Queues,
+    more_queues: Vec<RawFd>,
     /// None when the environment does not say.
     pub(super) log_level: Option<Level>,
 }
@@ -41,6 +44,8 @@ impl Settings {
             uapi_fd: environment.uapi_fd,
             name_file: environment.name_file,
             offloads,
+            queues: arguments.queues.or(environment.queues),
+            more_queues: environment.more_queues,
             log_level: environment.log_level,
         })
     }
@@ -52,13 +57,19 @@ pub(super) fn create(
     inherited: &mut Inherited,
 ) -> Result<(Tun, ControlSocket), Error> {
     let options = TunOptions {
+        queues: settings.queues.count(),
         offloads: settings.offloads.tun,
         ..TunOptions::default()
     };
     let tun = match settings.tun_fd {
         Some(number) => {
-            let fd = environment::take(inherited, environment::TUN_FD, number)?;
-            Tun::from_fd(fd, &options)
+            let first = environment::take(inherited, environment::TUN_FD, number)?;
+            let more = settings
+                .more_queues
+                .iter()
+                .map(|number| environment::take(inherited, environment::MORE_QUEUES, *number))
+                .collect::<Result<_, _>>()?;
+            Tun::from_fds(first, more, &options)
         }
         None => Tun::create(&settings.interface, &options),
     };

@@ -50,6 +50,18 @@ const DISABLE_VARIABLE: Term = Term {
     meaning: "as *--disable*",
 };
 
+const QUEUES: Opt = Opt {
+    name: "--queues",
+    value: Some("NUMBER"),
+    summary: "queues of the device, each with two threads: 1 to 64, or `auto`, one for each two processors and at most \
+              eight",
+};
+
+const QUEUES_VARIABLE: Term = Term {
+    word: "HUSHWIRE_QUEUES",
+    meaning: "as *--queues*",
+};
+
 /// The program `hushwire` as a whole.
 pub(crate) const PROGRAM: Command = Command {
     name: "hushwire",
@@ -76,6 +88,7 @@ pub(crate) const DAEMON: Command = Command {
             summary: "do not go to the background; also *-f*",
         },
         DISABLE,
+        QUEUES,
         Opt {
             name: "--help",
             value: None,
@@ -100,6 +113,7 @@ pub(crate) const DAEMON: Command = Command {
             meaning: "`verbose`, `error` (if not set) or `silent`; in the background nothing is logged unless it is set",
         },
         DISABLE_VARIABLE,
+        QUEUES_VARIABLE,
         Term {
             word: "WG_PROCESS_FOREGROUND",
             meaning: "`1`: as *--foreground*",
@@ -143,6 +157,7 @@ pub(crate) const COMMANDS: &[Command] = &[
                 summary: "leave name servers alone; so it is in a container anyway",
             },
             DISABLE,
+            QUEUES,
         ],
         synopsis: "CONF",
         operands: &[Operand::Configuration],
@@ -159,6 +174,7 @@ pub(crate) const COMMANDS: &[Command] = &[
                 meaning: "`verbose`, `error` (if not set) or `silent`",
             },
             DISABLE_VARIABLE,
+            QUEUES_VARIABLE,
             Term {
                 word: "NOTIFY_SOCKET",
                 meaning: "told when everything is up (systemd, *Type=notify*)",

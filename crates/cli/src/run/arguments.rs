@@ -1,11 +1,12 @@
 //! The command line of `hushwire run`.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::offloads::{self, Offloads, UnknownOffload};
+use crate::queues::{self, NoNumber, Queues};
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(super) struct Arguments {
     /// Whether the host's own settings are somebody else's business.
     pub(super) container: bool,
     pub(super) offloads: Offloads,
+    pub(super) queues: Queues,
 }
 
 /// What is wrong with a command line.
@@ -31,6 +33,7 @@ pub(super) enum ArgumentError {
     MissingFile,
     MissingValue(&'static str),
     NotText(OsString),
+    Queues(NoNumber),
     SecondFile(OsString),
     UnknownOffload(UnknownOffload),
     UnknownOption(OsString),
@@ -42,6 +45,7 @@ impl fmt::Display for ArgumentError {
             Self::MissingFile => f.write_str("the name of the configuration file is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
             Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
+            Self::Queues(error) => error.fmt(f)?,
             Self::SecondFile(word) => write!(
                 f,
                 "`{}` is one argument too many: run one configuration at a time",
@@ -71,6 +75,10 @@ impl Request {
         if let Some(list) = env::var_os(offloads::VARIABLE) {
             disable(&list.to_string_lossy())?;
         }
+        let value = env::var_os(queues::VARIABLE);
+        let value = value.as_deref().map(OsStr::to_string_lossy);
+        let mut queues =
+            Queues::from_environment(value.as_deref()).map_err(ArgumentError::Queues)?;
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -93,6 +101,10 @@ impl Request {
                 "--name" if options => name = Some(value("--name")?.to_owned()),
                 "--container" if options && attached.is_none() => container = true,
                 "--disable" if options => disable(value("--disable")?)?,
+                queues::OPTION if options => {
+                    queues =
+                        Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
+                }
                 _ if options && text.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.clone()));
                 }
@@ -105,6 +117,7 @@ impl Request {
             name,
             container,
             offloads,
+            queues,
         }))
     }
 }
@@ -143,6 +156,7 @@ mod tests {
         assert_eq!(run("--name=wg7 x.conf").name.as_deref(), Some("wg7"));
         assert!(run("--container x.conf").container);
         assert!(!run("--disable udp-gso x.conf").offloads.udp().gso);
+        assert_eq!(run("--queues 2 x.conf").queues.count(), 2);
         assert_eq!(run("a=b.conf").file, PathBuf::from("a=b.conf"));
         assert_eq!(run("-- --name").file, PathBuf::from("--name"));
         assert_eq!(parse("--help"), Ok(Request::Help));
@@ -156,6 +170,7 @@ mod tests {
             ("--name", "--name needs"),
             ("--nmae x a", "`--nmae`"),
             ("--disable=x a", "`x`"),
+            ("--queues=x a", "`x`"),
         ];
         for (line, part) in cases {
             let error = parse(line).unwrap_err();

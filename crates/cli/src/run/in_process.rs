@@ -15,17 +15,25 @@ use super::configuration::warn;
 use super::engine::RunningEngine;
 use super::error::Error;
 use crate::offloads::Offloads;
+use crate::queues::Queues;
 
 /// The running system, with an engine of ours in the place of a daemon. What a container is
 /// seldom allowed to do is tried, and its failure told.
 pub(super) struct InProcess<'a> {
     live: Live<'a>,
     interface: String,
-    offloads: Offloads,
+    options: DeviceOptions,
     end: Sender<()>,
     /// The keys and peers, with the addresses of all endpoints.
     update: Rc<DeviceUpdate>,
     device: Option<OwnDevice>,
+}
+
+/// How the device is run.
+#[derive(Clone, Copy)]
+pub(super) struct DeviceOptions {
+    pub(super) offloads: Offloads,
+    pub(super) queues: Queues,
 }
 
 /// The fields go in their order.
@@ -40,14 +48,14 @@ impl<'a> InProcess<'a> {
     pub(super) fn new(
         live: Live<'a>,
         interface: &str,
-        offloads: Offloads,
+        options: DeviceOptions,
         end: Sender<()>,
         update: DeviceUpdate,
     ) -> Self {
         Self {
             live,
             interface: interface.to_owned(),
-            offloads,
+            options,
             end,
             update: Rc::new(update),
             device: None,
@@ -56,7 +64,8 @@ impl<'a> InProcess<'a> {
 
     fn start(&mut self) -> Result<(), Error> {
         let options = TunOptions {
-            offloads: self.offloads.tun,
+            queues: self.options.queues.count(),
+            offloads: self.options.offloads.tun,
             ..TunOptions::default()
         };
         let tun = Tun::create(&self.interface, &options).map_err(Error::Tun)?;
@@ -67,7 +76,7 @@ impl<'a> InProcess<'a> {
             udp: UdpOptions {
                 port: self.update.listen_port.unwrap_or(0),
                 fwmark: self.update.fwmark.unwrap_or(0),
-                ..self.offloads.udp()
+                ..self.options.offloads.udp()
             },
             control_socket: Some(socket),
         };

@@ -31,7 +31,7 @@ use crate::signals::EndRequests;
 use arguments::{Arguments, Request};
 use configuration::{Configuration, warn};
 use error::Error;
-use in_process::InProcess;
+use in_process::{DeviceOptions, InProcess};
 
 /// Runs the command with the words after `run`.
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
@@ -69,8 +69,11 @@ fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
         return Err(Error::Exists(interface.clone()));
     }
     let options = options(&configuration.file, arguments, &mut live)?;
-    let offloads = arguments.offloads;
-    let mut system = InProcess::new(live, interface, offloads, end.clone(), update);
+    let device = DeviceOptions {
+        offloads: arguments.offloads,
+        queues: arguments.queues,
+    };
+    let mut system = InProcess::new(live, interface, device, end.clone(), update);
     let mut output = io::stderr();
     let mut transaction =
         Transaction::new(interface, &mut system, &mut output).with_interrupt(&interrupt);
@@ -189,7 +192,8 @@ fn usage() -> String {
     let offloads = offloads::names().collect::<Vec<_>>().join(", ");
     format!(
         "\
-Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...] CONF
+Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...]
+                    [--queues NUMBER] CONF
 
 Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
 addresses, routes and name servers, and takes it all down again on SIGINT or SIGTERM. A CONF
@@ -198,11 +202,13 @@ without a slash that is no file stands for /etc/wireguard/CONF.conf.
       --name      the interface's name, if it is not that of the file
       --container leave name servers alone; so it is in a container anyway
       --disable   do without these offloads: {offloads}
+      --queues    queues of the device, each with two threads: 1 to 64, or auto
   -h, --help      this text
 
 Environment:
   LOG_LEVEL                        verbose, error (the default) or silent
   HUSHWIRE_DISABLE                 as --disable
+  HUSHWIRE_QUEUES                  as --queues
   NOTIFY_SOCKET                    told when everything is up (systemd, Type=notify)
   WG_ENDPOINT_RESOLUTION_RETRIES   how often to ask again for the address of an endpoint: a
                                    number (15) or infinity

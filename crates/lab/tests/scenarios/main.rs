@@ -15,6 +15,7 @@ mod life_cycle;
 mod nat;
 mod nested;
 mod policy_routing;
+mod queues;
 mod recovery;
 mod refusals;
 mod rekey;
