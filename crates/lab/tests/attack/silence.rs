@@ -1,0 +1,1 @@
+//! What scanners find of a host with hushwired.
