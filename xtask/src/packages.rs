@@ -38,6 +38,10 @@ const TOOLS: &[Tool] = &[
         package: "nftables",
     },
     Tool {
+        program: "nmap",
+        package: "nmap",
+    },
+    Tool {
         program: "ping",
         package: "iputils-ping",
     },

@@ -2,6 +2,8 @@
 //! must come to nothing. The device is the server of the [`crowd`].
 
 use std::fmt;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hushwire_proto::cookie::CookieGenerator;
@@ -9,7 +11,7 @@ use hushwire_proto::crypto::Random;
 use hushwire_proto::handshake::{RemoteStatic, initiate};
 use hushwire_proto::key::PrivateKey;
 use hushwire_proto::messages::{
-    COOKIE_REPLY_SIZE, DATA_SIZE_MIN, INITIATION_SIZE, RESPONSE_SIZE, write_data_header,
+    COOKIE_REPLY_SIZE, DATA_SIZE_MIN, INITIATION_SIZE, Message, RESPONSE_SIZE, write_data_header,
 };
 use hushwire_proto::provider::DefaultCrypto;
 use hushwire_proto::tai64n::Tai64n;
@@ -20,6 +22,8 @@ use crate::random::Repeatable;
 
 /// The largest datagram that is made, in bytes: one that fits an ordinary link.
 const LENGTH_MAX: u64 = 1400;
+/// How often a handshake is tried.
+const ATTEMPTS: u32 = 5;
 /// The number of the crowd whom no device knows.
 const STRANGER: u32 = u32::MAX;
 
@@ -220,6 +224,33 @@ impl Attacker {
     }
 }
 
+/// Shakes hands with a device once, as the first of the crowd, and returns the receiver index that it
+/// gave the session.
+///
+/// # Errors
+///
+/// When the socket fails, or no response comes in time.
+pub fn session(server: SocketAddr, patience: Duration) -> io::Result<u32> {
+    let socket = UdpSocket::bind(match server {
+        SocketAddr::V4(_) => "0.0.0.0:0",
+        SocketAddr::V6(_) => "[::]:0",
+    })?;
+    socket.connect(server)?;
+    socket.set_read_timeout(Some(patience))?;
+    let mut attacker = Attacker::new(2, 0);
+    let mut datagram = [0; 2048];
+    for _ in 0..ATTEMPTS {
+        socket.send(&attacker.initiation_of(1))?;
+        let Ok(length) = socket.recv(&mut datagram) else {
+            continue;
+        };
+        if let Ok(Message::Response(response)) = Message::parse(&datagram[..length]) {
+            return Ok(response.sender);
+        }
+    }
+    Err(io::Error::other("the server does not answer"))
+}
+
 fn timestamp(since: Duration) -> Tai64n {
     Tai64n::from_unix(UnixTime {
         secs: since.as_secs(),
@@ -229,8 +260,6 @@ fn timestamp(since: Duration) -> Tai64n {
 
 #[cfg(test)]
 mod tests {
-    use hushwire_proto::messages::Message;
-
     use super::*;
 
     const INDEX: u32 = 0x1122_3344;

@@ -109,7 +109,7 @@ impl Datagram {
         match (self.from.ip(), self.to.ip()) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
                 let length = u16::try_from(IPV4_HEADER + part.len()).ok()?;
-                let place = position.map_or(0, |p| (u16::from(p.more) << 13) | p.offset / 8);
+                let place = position.map_or(0, |p| (u16::from(p.more) << 13) | (p.offset / 8));
                 let mut packet = vec![0x45, 0];
                 packet.extend(length.to_be_bytes());
                 packet.extend((number as u16).to_be_bytes());
