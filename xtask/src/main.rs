@@ -72,7 +72,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             packages::install()?;
             peers::install(&paths)?;
             kernel::install(&paths)?;
-            fresh_root::install(&paths)
+            fresh_root::install(&paths)?;
+            package::install_cargo_deb(&paths).map(drop)
         }
         "install" if asks_help(rest) => {
             print!("{}", install::Options::HELP);

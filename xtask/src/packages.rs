@@ -18,6 +18,10 @@ const TOOLS: &[Tool] = &[
         package: "debootstrap",
     },
     Tool {
+        program: "dpkg-shlibdeps",
+        package: "dpkg-dev",
+    },
+    Tool {
         program: "fish",
         package: "fish",
     },
@@ -28,6 +32,10 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "ip",
         package: "iproute2",
+    },
+    Tool {
+        program: "iptables",
+        package: "iptables",
     },
     Tool {
         program: "iperf3",

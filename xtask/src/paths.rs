@@ -24,6 +24,11 @@ impl Paths {
         &self.root
     }
 
+    /// Where everything is built.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// A release binary of the workspace.
     pub(crate) fn release(&self, binary: &str) -> PathBuf {
         self.target.join("release").join(binary)
