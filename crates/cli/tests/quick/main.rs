@@ -5,6 +5,7 @@ mod common;
 
 mod differential;
 mod faults;
+mod iptables;
 mod killed;
 mod reload;
 mod state;

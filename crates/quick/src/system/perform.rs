@@ -237,10 +237,14 @@ impl Live<'_> {
 
     /// With nft(8), all at once.
     fn replace_firewall(&mut self, old: &Guard, new: &Guard) -> Result<Operation, Failure> {
-        if new.install.tool != Tool::Nft {
+        if new.install.tool == Tool::Nft {
+            self.firewall(&new.install)?;
+        } else {
             self.firewall(&old.remove)?;
+            self.firewall(&new.install).inspect_err(|_| {
+                let _ = self.firewall(&old.install);
+            })?;
         }
-        self.firewall(&new.install)?;
         Ok(Operation::ReplaceFirewall {
             old: new.clone(),
             new: old.clone(),
