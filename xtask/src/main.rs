@@ -14,6 +14,7 @@ mod packages;
 mod paths;
 mod peers;
 mod process;
+mod soak;
 mod stamp;
 mod test_task;
 
@@ -40,6 +41,8 @@ Tasks:
   bench           Measure tunnels of hushwired beside those of other makes
                   (root or sudo), or time small pieces of work (`bench micro`);
                   `bench --help`
+  soak            Use, disturb and reconfigure tunnels for an hour, and count what
+                  is lost, stuck or leaked (root or sudo); `soak --help`
   instructions    Count the instructions of the pure parts and compare them
                   with the committed baseline; `instructions --help`
 
@@ -95,6 +98,12 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         "bench" => bench::bench(&paths, rest),
+        "soak" if asks_help(rest) => {
+            print!("{}", soak::Options::HELP);
+            Ok(())
+        }
+        "soak" => soak::soak(&paths, rest),
+        "soak-try" => soak::try_it(rest),
         "instructions" if asks_help(rest) => {
             print!("{}", instructions::Options::HELP);
             Ok(())

@@ -17,6 +17,7 @@ mod hostile;
 mod keepalive;
 mod keypairs;
 mod padding;
+mod recovery;
 mod reference;
 mod rekey;
 mod replay;
