@@ -10,6 +10,7 @@ mod hardening;
 mod help;
 mod keys;
 mod manual;
+mod memory;
 mod offloads;
 mod program;
 mod queues;

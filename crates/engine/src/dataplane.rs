@@ -11,6 +11,7 @@ use hushwire_proto::provider::DefaultCrypto;
 use crate::handshake_queue::{Handshake, HandshakeQueue};
 use crate::lane::Lane;
 use crate::log::Logger;
+use crate::memory::MemoryLimit;
 use crate::stats::{DropReason, Stats};
 use crate::wait::Wake;
 
@@ -26,6 +27,7 @@ pub(crate) struct Dataplane<S> {
     tables: Arc<Tables>,
     handshakes: HandshakeQueue,
     mtu: AtomicUsize,
+    memory: Option<Arc<MemoryLimit>>,
     stats: Stats,
     log: Logger,
     control: Wake,
@@ -40,6 +42,7 @@ impl<S: DatagramSocket> Dataplane<S> {
         tables: Arc<Tables>,
         lanes: usize,
         mtu: usize,
+        memory: Option<MemoryLimit>,
         log: Logger,
     ) -> io::Result<Self> {
         let lanes = (0..lanes.max(1))
@@ -50,6 +53,7 @@ impl<S: DatagramSocket> Dataplane<S> {
             tables,
             handshakes: HandshakeQueue::new(),
             mtu: AtomicUsize::new(mtu),
+            memory: memory.map(Arc::new),
             stats: Stats::default(),
             log,
             control: Wake::new()?,
@@ -72,6 +76,10 @@ impl<S: DatagramSocket> Dataplane<S> {
 
     pub(crate) const fn handshakes(&self) -> &HandshakeQueue {
         &self.handshakes
+    }
+
+    pub(crate) const fn memory(&self) -> Option<&Arc<MemoryLimit>> {
+        self.memory.as_ref()
     }
 
     /// The MTU of the device, in bytes.

@@ -16,6 +16,7 @@ mod handshake_queue;
 mod ingress;
 mod lane;
 mod log;
+mod memory;
 mod outbox;
 mod random;
 mod report;

@@ -15,6 +15,7 @@ use crate::dataplane::{Dataplane, Device};
 use crate::egress::Egress;
 use crate::ingress::Ingress;
 use crate::log::Logger;
+use crate::memory::MemoryLimit;
 use crate::random::SystemRandom;
 use crate::report::OffloadReport;
 use crate::stats::Stats;
@@ -31,6 +32,9 @@ pub struct Options {
     pub udp: UdpOptions,
     /// The control socket, if there is to be one.
     pub control_socket: Option<ControlSocket>,
+    /// The most memory that the process may take, in bytes of its resident set. What would not
+    /// fit is refused when it is configured; packets and handshakes always find memory.
+    pub memory_limit: Option<u64>,
 }
 
 /// Why an engine did not start.
@@ -70,7 +74,17 @@ impl Engine {
         let tables = Arc::clone(device.tables());
         let mtu = tun.mtu() as usize;
         device.set_mtu(mtu);
-        let dataplane = Dataplane::new(tables, tun.queues().count(), mtu, options.log)
+        let lanes = tun.queues().count();
+        let memory = options
+            .memory_limit
+            .map(|limit| MemoryLimit::new(limit, lanes))
+            .transpose()
+            .map_err(io("limiting memory"))?;
+        if let Some(memory) = &memory {
+            let bytes = usize::try_from(memory.staging()).unwrap_or(usize::MAX);
+            tables.staging().set_max(bytes);
+        }
+        let dataplane = Dataplane::new(tables, lanes, mtu, memory, options.log)
             .map_err(io("wake-up descriptors"))?;
         let dataplane = Arc::new(dataplane);
         let mut binding = Binding::new(options.udp);

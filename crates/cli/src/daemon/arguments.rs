@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{Offloads, UnknownOffload};
 use crate::queues::{self, NoNumber, Queues};
 
@@ -21,11 +22,13 @@ pub(super) struct Arguments {
     pub(super) foreground: bool,
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
 }
 
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
+    MemoryLimit(NoAmount),
     MissingInterface,
     MissingValue(&'static str),
     NotText(OsString),
@@ -38,6 +41,7 @@ pub(super) enum ArgumentError {
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MemoryLimit(error) => error.fmt(f)?,
             Self::MissingInterface => f.write_str("the name of the interface is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
             Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
@@ -62,6 +66,7 @@ impl Request {
         let mut foreground = false;
         let mut offloads = Offloads::ALL;
         let mut queues = Queues::default();
+        let mut memory_limit = MemoryLimit::default();
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -79,6 +84,10 @@ impl Request {
                     offloads
                         .disable(value("--disable")?)
                         .map_err(ArgumentError::UnknownOffload)?;
+                }
+                memory::OPTION if options => {
+                    memory_limit = MemoryLimit::parse(value(memory::OPTION)?)
+                        .map_err(ArgumentError::MemoryLimit)?;
                 }
                 queues::OPTION if options => {
                     queues =
@@ -105,6 +114,7 @@ impl Request {
             foreground,
             offloads,
             queues,
+            memory_limit,
         }))
     }
 }
@@ -129,6 +139,7 @@ mod tests {
             foreground,
             offloads: Offloads::ALL,
             queues: Queues::default(),
+            memory_limit: MemoryLimit::default(),
         })
     }
 
@@ -177,6 +188,7 @@ mod tests {
             ("wg0 --disable", "--disable"),
             ("wg0 --queues", "--queues needs"),
             ("wg0 --queues=none", "`none`"),
+            ("wg0 --memory-limit=much", "`much`"),
             ("--foreground=1 wg0", "`--foreground=1`"),
             ("--disable=gso wg0", "`gso`"),
         ];

@@ -9,6 +9,7 @@ use hushwire_engine::StartError;
 use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 
+use crate::memory::NoAmount;
 use crate::offloads::{self, UnknownOffload};
 use crate::queues::NoNumber;
 
@@ -31,6 +32,7 @@ pub(super) enum Error {
     NotListening {
         number: RawFd,
     },
+    MemoryLimit(NoAmount),
     Offload(UnknownOffload),
     Queues(NoNumber),
     Signals(io::Error),
@@ -73,6 +75,7 @@ impl fmt::Display for Error {
                  unset the variable to have one made"
             ),
             Self::Offload(error) => write!(f, "{}: {error}", offloads::VARIABLE),
+            Self::MemoryLimit(error) => error.fmt(f),
             Self::Queues(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),

@@ -74,6 +74,7 @@ fn start(settings: &Settings, mut inherited: Inherited) -> Result<Running, Error
         log: log.clone(),
         udp: settings.offloads.udp(),
         control_socket: Some(socket),
+        memory_limit: settings.memory_limit.0,
     };
     let engine = Engine::start(&tun, options).map_err(Error::Start)?;
     let stopper = engine.stopper();

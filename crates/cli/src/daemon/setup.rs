@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, sockopt};
 use super::arguments::Arguments;
 use super::environment::{self, Environment};
 use super::error::Error;
+use crate::memory::MemoryLimit;
 use crate::offloads::Offloads;
 use crate::queues::Queues;
 
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     name_file: Option<PathBuf>,
     pub(super) offloads: Offloads,
     queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
     more_queues: Vec<RawFd>,
     /// None when the environment does not say.
     pub(super) log_level: Option<Level>,
@@ -45,6 +47,7 @@ impl Settings {
             name_file: environment.name_file,
             offloads,
             queues: arguments.queues.or(environment.queues),
+            memory_limit: arguments.memory_limit.or(environment.memory_limit),
             more_queues: environment.more_queues,
             log_level: environment.log_level,
         })

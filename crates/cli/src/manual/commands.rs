@@ -87,3 +87,15 @@ pub(super) const QUEUES_VARIABLE: Term = Term {
     word: "HUSHWIRE_QUEUES",
     meaning: "as *--queues*",
 };
+
+pub(super) const MEMORY_LIMIT: Opt = Opt {
+    name: "--memory-limit",
+    value: Some("SIZE"),
+    summary: "the most memory that the device may take, in bytes or with K, M or G: peers, allowed IPs and answers that \
+              would not fit are refused, so that packets and handshakes always find memory",
+};
+
+pub(super) const MEMORY_LIMIT_VARIABLE: Term = Term {
+    word: "HUSHWIRE_MEMORY_LIMIT",
+    meaning: "as *--memory-limit*",
+};

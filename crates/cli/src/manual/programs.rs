@@ -1,6 +1,9 @@
 //! The programs: `hushwire` itself, and what it is under other names.
 
-use super::commands::{DISABLE, DISABLE_VARIABLE, NOTHING, QUEUES, QUEUES_VARIABLE, RETRIES};
+use super::commands::{
+    DISABLE, DISABLE_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES,
+    QUEUES_VARIABLE, RETRIES,
+};
 use super::{Command, Opt, Term};
 
 /// The program `hushwire` as a whole.
@@ -30,6 +33,7 @@ pub(crate) const DAEMON: Command = Command {
         },
         DISABLE,
         QUEUES,
+        MEMORY_LIMIT,
         Opt {
             name: "--help",
             value: None,
@@ -54,6 +58,7 @@ pub(crate) const DAEMON: Command = Command {
         },
         DISABLE_VARIABLE,
         QUEUES_VARIABLE,
+        MEMORY_LIMIT_VARIABLE,
         Term {
             word: "WG_PROCESS_FOREGROUND",
             meaning: "`1`: as *--foreground*",

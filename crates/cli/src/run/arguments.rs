@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{self, Offloads, UnknownOffload};
 use crate::queues::{self, NoNumber, Queues};
 
@@ -25,11 +26,13 @@ pub(super) struct Arguments {
     pub(super) container: bool,
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
 }
 
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
+    MemoryLimit(NoAmount),
     MissingFile,
     MissingValue(&'static str),
     NotText(OsString),
@@ -42,6 +45,7 @@ pub(super) enum ArgumentError {
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MemoryLimit(error) => error.fmt(f)?,
             Self::MissingFile => f.write_str("the name of the configuration file is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
             Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
@@ -79,6 +83,10 @@ impl Request {
         let value = value.as_deref().map(OsStr::to_string_lossy);
         let mut queues =
             Queues::from_environment(value.as_deref()).map_err(ArgumentError::Queues)?;
+        let value = env::var_os(memory::VARIABLE);
+        let value = value.as_deref().map(OsStr::to_string_lossy);
+        let mut memory_limit =
+            MemoryLimit::from_environment(value.as_deref()).map_err(ArgumentError::MemoryLimit)?;
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -101,6 +109,10 @@ impl Request {
                 "--name" if options => name = Some(value("--name")?.to_owned()),
                 "--container" if options && attached.is_none() => container = true,
                 "--disable" if options => disable(value("--disable")?)?,
+                memory::OPTION if options => {
+                    memory_limit = MemoryLimit::parse(value(memory::OPTION)?)
+                        .map_err(ArgumentError::MemoryLimit)?;
+                }
                 queues::OPTION if options => {
                     queues =
                         Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
@@ -118,6 +130,7 @@ impl Request {
             container,
             offloads,
             queues,
+            memory_limit,
         }))
     }
 }
@@ -157,6 +170,8 @@ mod tests {
         assert!(run("--container x.conf").container);
         assert!(!run("--disable udp-gso x.conf").offloads.udp().gso);
         assert_eq!(run("--queues 2 x.conf").queues.count(), 2);
+        let limited = run("--memory-limit=64M x.conf").memory_limit;
+        assert_eq!(limited, MemoryLimit(Some(64 << 20)));
         assert_eq!(run("a=b.conf").file, PathBuf::from("a=b.conf"));
         assert_eq!(run("-- --name").file, PathBuf::from("--name"));
         assert_eq!(parse("--help"), Ok(Request::Help));

@@ -14,6 +14,7 @@ use hushwire_quick::{Around, Failure, Live, Operation, System};
 use super::configuration::warn;
 use super::engine::RunningEngine;
 use super::error::Error;
+use crate::memory::MemoryLimit;
 use crate::offloads::Offloads;
 use crate::queues::Queues;
 
@@ -34,6 +35,7 @@ pub(super) struct InProcess<'a> {
 pub(super) struct DeviceOptions {
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
 }
 
 /// The fields go in their order.
@@ -79,6 +81,7 @@ impl<'a> InProcess<'a> {
                 ..self.options.offloads.udp()
             },
             control_socket: Some(socket),
+            memory_limit: self.options.memory_limit.0,
         };
         let engine = Engine::start(&tun, options).map_err(Error::Start)?;
         self.device = Some(OwnDevice {

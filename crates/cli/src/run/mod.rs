@@ -72,6 +72,7 @@ fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     let device = DeviceOptions {
         offloads: arguments.offloads,
         queues: arguments.queues,
+        memory_limit: arguments.memory_limit,
     };
     let mut system = InProcess::new(live, interface, device, end.clone(), update);
     let mut output = io::stderr();
@@ -193,7 +194,7 @@ fn usage() -> String {
     format!(
         "\
 Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...]
-                    [--queues NUMBER] CONF
+                    [--queues NUMBER] [--memory-limit SIZE] CONF
 
 Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
 addresses, routes and name servers, and takes it all down again on SIGINT or SIGTERM. A CONF
@@ -203,12 +204,15 @@ without a slash that is no file stands for /etc/wireguard/CONF.conf.
       --container leave name servers alone; so it is in a container anyway
       --disable   do without these offloads: {offloads}
       --queues    queues of the device, each with two threads: 1 to 64, or auto
+      --memory-limit
+                  the most memory the device may take: 64M, say; what would not fit is refused
   -h, --help      this text
 
 Environment:
   LOG_LEVEL                        verbose, error (the default) or silent
   HUSHWIRE_DISABLE                 as --disable
   HUSHWIRE_QUEUES                  as --queues
+  HUSHWIRE_MEMORY_LIMIT            as --memory-limit
   NOTIFY_SOCKET                    told when everything is up (systemd, Type=notify)
   WG_ENDPOINT_RESOLUTION_RETRIES   how often to ask again for the address of an endpoint: a
                                    number (15) or infinity

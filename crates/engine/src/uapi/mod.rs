@@ -128,10 +128,9 @@ fn serve(stream: &UnixStream, mut target: Target) -> io::Result<()> {
             return conversation.finish(&mut target, &mut writer);
         }
         let bytes = buffer.get(..count).unwrap_or_default();
-        if conversation
-            .receive(bytes, &mut target, &mut writer)?
-            .is_break()
-        {
+        let received = conversation.receive(bytes, &mut target, &mut writer);
+        target.answered();
+        if received?.is_break() {
             return Ok(());
         }
     }

@@ -48,6 +48,7 @@ impl TestDevice {
             log: Logger::new(Level::Silent, &name),
             udp: UdpOptions::default(),
             control_socket: Some(socket),
+            memory_limit: None,
         };
         let engine = Engine::start(&tun, options).expect("an engine");
         Self {

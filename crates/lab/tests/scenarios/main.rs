@@ -13,6 +13,7 @@ mod counters;
 mod interop;
 mod keys;
 mod life_cycle;
+mod memory_limit;
 mod nat;
 mod nested;
 mod policy_routing;

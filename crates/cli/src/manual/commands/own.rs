@@ -1,6 +1,9 @@
 //! The commands that nobody else has.
 
-use super::{DISABLE, DISABLE_VARIABLE, NOTHING, QUEUES, QUEUES_VARIABLE, RETRIES};
+use super::{
+    DISABLE, DISABLE_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES,
+    QUEUES_VARIABLE, RETRIES,
+};
 use crate::manual::{Command, Opt, Term};
 
 pub(super) const DEMO: Command = Command {
@@ -30,6 +33,7 @@ pub(super) const RUN: Command = Command {
         },
         DISABLE,
         QUEUES,
+        MEMORY_LIMIT,
     ],
     synopsis: "CONF",
     description: &[
@@ -46,6 +50,7 @@ pub(super) const RUN: Command = Command {
         },
         DISABLE_VARIABLE,
         QUEUES_VARIABLE,
+        MEMORY_LIMIT_VARIABLE,
         Term {
             word: "NOTIFY_SOCKET",
             meaning: "told when everything is up (systemd, *Type=notify*)",
