@@ -6,6 +6,7 @@ mod apt;
 mod bench;
 mod error;
 mod fresh_root;
+mod fuzz;
 mod install;
 mod instructions;
 mod kernel;
@@ -43,6 +44,8 @@ Tasks:
                   `bench --help`
   soak            Use, disturb and reconfigure tunnels for an hour, and count what
                   is lost, stuck or leaked (root or sudo); `soak --help`
+  fuzz            Run the fuzz targets, or make their corpora small;
+                  `fuzz --help`
   instructions    Count the instructions of the pure parts and compare them
                   with the committed baseline; `instructions --help`
 
@@ -104,6 +107,11 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         }
         "soak" => soak::soak(&paths, rest),
         "soak-try" => soak::try_it(rest),
+        "fuzz" if asks_help(rest) => {
+            print!("{}", fuzz::Options::HELP);
+            Ok(())
+        }
+        "fuzz" => fuzz::fuzz(&paths, &fuzz::Options::parse(rest)?),
         "instructions" if asks_help(rest) => {
             print!("{}", instructions::Options::HELP);
             Ok(())

@@ -39,6 +39,16 @@ impl Paths {
         self.target.join("install")
     }
 
+    /// The package of the fuzz targets' programs.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join("fuzz")
+    }
+
+    /// Where fuzz targets are built, and what they find is kept.
+    pub(crate) fn fuzz_target(&self) -> PathBuf {
+        self.target.join("fuzz")
+    }
+
     /// The folder of Debian packages that are made here.
     pub(crate) fn package(&self) -> PathBuf {
         self.target.join("package")

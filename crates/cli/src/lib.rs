@@ -6,6 +6,8 @@
 
 mod daemon;
 mod demo;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hardening;
 mod help;
 mod keys;

@@ -219,3 +219,10 @@ Environment:
 "
     )
 }
+
+/// Reads a command line, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read(words: &[OsString]) -> Result<bool, String> {
+    let request = Request::parse(words).map_err(|error| error.to_string())?;
+    Ok(matches!(request, Request::Run(_)))
+}

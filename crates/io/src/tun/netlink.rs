@@ -305,7 +305,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 /// The messages of a datagram that matter here.
-fn messages(datagram: &[u8]) -> impl Iterator<Item = Message> + use<'_> {
+pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Message> + use<'_> {
     let mut rest = datagram;
     core::iter::from_fn(move || {
         let len = u32::from_ne_bytes(field(rest, 0)?) as usize;
