@@ -88,7 +88,7 @@ fn copy(state: &Device) {
     let mut copy = MemoryDevice::default();
     assert_eq!(converse(&mut copy, &text, &[]), b"errno=0\n\n");
     let mut printer = get::Printer::new(Vec::new());
-    copy.snapshot(&mut printer);
+    copy.snapshot(&mut printer).expect("it tells all");
     let told = printer.finish().expect("memory takes it");
     let told = reply::get(&mut told.as_slice()).expect("an answer of ours");
     assert_eq!(told, copy.state);

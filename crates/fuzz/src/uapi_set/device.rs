@@ -131,10 +131,11 @@ impl DeviceControl for ProtocolDevice {
         self.with(peer, Device::clear_allowed_ips);
     }
 
-    fn insert_allowed_ip(&mut self, peer: &PublicKey, allowed: AllowedIp) {
+    fn insert_allowed_ip(&mut self, peer: &PublicKey, allowed: AllowedIp) -> Result<(), Errno> {
         self.with(peer, |device, id| {
             device.add_allowed_ip(id, prefix(allowed));
         });
+        Ok(())
     }
 
     fn remove_allowed_ip(&mut self, peer: &PublicKey, allowed: AllowedIp) {
@@ -150,7 +151,7 @@ impl DeviceControl for ProtocolDevice {
         while self.device.poll_transmit(&mut datagram).is_some() {}
     }
 
-    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) {
+    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno> {
         let private_key = self.device.private_key();
         let private_key = private_key.map(|key| PrivateKey::new(*key.as_bytes()));
         sink.device(&DeviceState {
@@ -176,5 +177,6 @@ impl DeviceControl for ProtocolDevice {
                 sink.allowed_ip(allowed.expect("a length that fits"));
             }
         }
+        Ok(())
     }
 }
