@@ -245,7 +245,10 @@ pub(crate) fn release_binary(name: &str) -> PathBuf {
     }
 }
 
-pub(crate) fn peers_directory() -> PathBuf {
+/// Where the programs of other makes are: `HUSHWIRE_PEERS_DIR`, or target/peers/bin of the workspace. What else
+/// `cargo xtask install-peers` brings lies beside it.
+#[must_use]
+pub fn peers_directory() -> PathBuf {
     match env::var_os("HUSHWIRE_PEERS_DIR") {
         Some(path) => path.into(),
         None => workspace().join("target/peers/bin"),

@@ -60,7 +60,7 @@ pub use faults::Faults;
 pub use faulty_link::FaultyLink;
 pub use flood::{Flood, Flooded};
 pub use host::Host;
-pub use implementation::{Daemon, Implementation};
+pub use implementation::{Daemon, Implementation, peers_directory};
 pub use iperf::{Iperf, Throughput};
 pub use lab::Lab;
 pub use lane::LaneCounts;

@@ -39,7 +39,7 @@ impl Around for Faulty<'_> {
 }
 
 /// Brings the file up, or reloads it, with a failure; tells which operation has failed.
-fn fail_at(world: &World, file: &Path, verb: &str, number: usize) -> Option<String> {
+pub(crate) fn fail_at(world: &World, file: &Path, verb: &str, number: usize) -> Option<String> {
     let text = std::fs::read(file).unwrap();
     let file_read = QuickFile::parse(&text).unwrap();
     let environment = Environment {

@@ -8,4 +8,5 @@ mod faults;
 mod iptables;
 mod killed;
 mod reload;
+mod resolved;
 mod state;

@@ -11,9 +11,9 @@ use std::{env, process};
 use super::cpio::Archive;
 use super::guest::{INIT, MODULES};
 use super::{REFERENCE_WG, REFERENCE_WG_QUICK};
-use crate::implementation::{peers_directory, release_binary};
+use crate::implementation::release_binary;
 use crate::tools::{find_tool, search_path};
-use crate::{Error, Implementation, Result, require_tools};
+use crate::{Error, Implementation, Result, peers_directory, require_tools};
 
 /// Programs of the system that the laboratory, the checks and wg-quick(8) call.
 const TOOLS: [&str; 14] = [
