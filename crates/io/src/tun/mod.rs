@@ -5,8 +5,6 @@
 
 mod device;
 mod error;
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
 mod ioctl;
 mod link;
 mod monitor;

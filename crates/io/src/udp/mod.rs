@@ -29,8 +29,6 @@ mod addr;
 mod bind;
 mod cmsg;
 mod counters;
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
 mod netlink;
 mod offload;
 mod packet;
