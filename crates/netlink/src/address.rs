@@ -130,7 +130,7 @@ pub(crate) fn family_of(address: IpAddr) -> AddressFamily {
     }
 }
 
-pub(crate) fn parse_address(message: RouteNetlinkMessage) -> Option<Address> {
+fn parse_address(message: RouteNetlinkMessage) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else {
         return None;
     };

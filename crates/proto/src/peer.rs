@@ -17,12 +17,11 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
-use crate::constants::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT};
+use crate::constants::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, STAGED_PACKETS_MAX};
 use crate::crypto::Crypto;
 use crate::key::PublicKey;
 use crate::keypair::{Keypair, Role};
 use crate::path::Path;
-use crate::staging::{Staging, StagingBudget};
 use crate::sync::{Mutex, Snapshot};
 use crate::tables::Tables;
 use crate::time::{AtomicInstant, Instant};
@@ -40,7 +39,7 @@ pub struct Peer<C: Crypto> {
     /// The keypair to send with: `keypairs.current`, published.
     current: Snapshot<Keypair<C>>,
     path: Mutex<Option<Path>>,
-    staged: Staging,
+    staged: Mutex<VecDeque<Vec<u8>>>,
     activity: Activity,
     tx_bytes: AtomicU64,
     rx_bytes: AtomicU64,
@@ -60,14 +59,14 @@ pub struct Reservation<C: Crypto> {
 }
 
 impl<C: Crypto> Peer<C> {
-    pub(crate) fn new(id: PeerId, public_key: PublicKey, budget: Arc<StagingBudget>) -> Self {
+    pub(crate) fn new(id: PeerId, public_key: PublicKey) -> Self {
         Self {
             id,
             public_key,
             keypairs: Mutex::new(Keypairs::default()),
             current: Snapshot::default(),
             path: Mutex::new(None),
-            staged: Staging::new(budget),
+            staged: Mutex::new(VecDeque::new()),
             activity: Activity::default(),
             tx_bytes: AtomicU64::new(0),
             rx_bytes: AtomicU64::new(0),
@@ -172,7 +171,11 @@ impl<C: Crypto> Peer<C> {
     /// Keeps a packet until there is a keypair; the peer then needs [`Tables::request_service`].
     /// The oldest goes when there are too many.
     pub fn stage(&self, packet: Vec<u8>) {
-        self.staged.push(packet);
+        let mut staged = self.staged.lock();
+        if staged.len() >= STAGED_PACKETS_MAX {
+            staged.pop_front();
+        }
+        staged.push_back(packet);
         self.send_wanted.store(true, Ordering::Release);
     }
 
@@ -230,7 +233,7 @@ impl<C: Crypto> Peer<C> {
     }
 
     pub(crate) fn take_staged(&self) -> VecDeque<Vec<u8>> {
-        self.staged.take()
+        core::mem::take(&mut *self.staged.lock())
     }
 
     /// Has what waits, if anything does, count as staged anew.
@@ -246,7 +249,7 @@ impl<C: Crypto> Peer<C> {
     }
 
     pub(crate) fn has_staged(&self) -> bool {
-        !self.staged.is_empty()
+        !self.staged.lock().is_empty()
     }
 
     /// The keypair to send with, if it may still send.

@@ -14,16 +14,13 @@ pub(crate) enum Plan {
     Handshakes,
     /// Peers that never speak.
     Idle,
-    /// A stream while hostile packets pour in.
-    Flood,
 }
 
 impl Plan {
-    const NAMED: [(&'static str, Self); 4] = [
+    const NAMED: [(&'static str, Self); 3] = [
         ("scaling", Self::Scaling),
         ("handshakes", Self::Handshakes),
         ("idle", Self::Idle),
-        ("flood", Self::Flood),
     ];
 
     /// The plan that the arguments ask for, and the arguments that are left.
@@ -58,8 +55,6 @@ impl Plan {
                 Metric::TcpTenThousandPeers,
             ],
             Self::Handshakes => &[Metric::Handshakes],
-            // It has a table of its own.
-            Self::Flood => &[],
             Self::Idle => &[
                 Metric::IdlePeersMemory,
                 Metric::IdlePeersTime,
@@ -74,7 +69,7 @@ impl Plan {
         match self {
             Self::Tunnels | Self::Scaling => &Candidate::ALL,
             // The others answer a hundred handshakes a second and cookies beyond that.
-            Self::Handshakes | Self::Flood => &[Candidate::Hushwired, Candidate::WireguardGo],
+            Self::Handshakes => &[Candidate::Hushwired, Candidate::WireguardGo],
             Self::Idle => &[
                 Candidate::Hushwired,
                 Candidate::WireguardGo,

@@ -9,9 +9,8 @@ use hushwire_engine::StartError;
 use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 
-use crate::memory::NoAmount;
 use crate::offloads::{self, UnknownOffload};
-use crate::queues::NoNumber;
+use crate::sandbox::ChoiceError;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -32,9 +31,8 @@ pub(super) enum Error {
     NotListening {
         number: RawFd,
     },
-    MemoryLimit(NoAmount),
     Offload(UnknownOffload),
-    Queues(NoNumber),
+    Sandbox(ChoiceError),
     Signals(io::Error),
     Socket(SocketError),
     Spawn(io::Error),
@@ -75,8 +73,7 @@ impl fmt::Display for Error {
                  unset the variable to have one made"
             ),
             Self::Offload(error) => write!(f, "{}: {error}", offloads::VARIABLE),
-            Self::MemoryLimit(error) => error.fmt(f),
-            Self::Queues(error) => error.fmt(f),
+            Self::Sandbox(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),
             Self::Spawn(error) => write!(

@@ -4,14 +4,15 @@ use std::ffi::OsStr;
 
 use super::Spelling;
 use crate::help;
-use crate::manual::{self, WG};
+use crate::manual::{self, COMMANDS};
 
 /// The usage of `wg` as a whole.
 pub(super) fn all(program: &OsStr) -> String {
-    let commands = help::commands(manual::commands_of(WG.name));
+    let program = program.to_string_lossy();
+    let commands = help::commands(COMMANDS.iter().filter(|command| command.standard));
     format!(
-        "{}\nCommands:\n\n{commands}\nA command without its arguments shows its usage.\n",
-        help::of(&WG, &program.to_string_lossy())
+        "Usage: {program} COMMAND [ARGUMENT]...\n\n{commands}\n\
+         Without a command: `{program} show`. A command without its arguments shows its usage.\n"
     )
 }
 

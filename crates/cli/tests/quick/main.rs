@@ -5,8 +5,6 @@ mod common;
 
 mod differential;
 mod faults;
-mod iptables;
 mod killed;
 mod reload;
-mod resolved;
 mod state;

@@ -67,11 +67,7 @@ pub trait DeviceControl {
     fn clear_allowed_ips(&mut self, peer: &PublicKey);
 
     /// Gives a prefix to a peer, taking it from the peer that has it.
-    ///
-    /// # Errors
-    ///
-    /// [`Errno::NO_MEMORY`] when the device takes no more.
-    fn insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) -> Result<(), Errno>;
+    fn insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp);
 
     /// Takes exactly this prefix from a peer, if it has it.
     fn remove_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp);
@@ -81,12 +77,7 @@ pub trait DeviceControl {
     fn commit(&mut self);
 
     /// Tells the device's state.
-    ///
-    /// # Errors
-    ///
-    /// [`Errno::NO_MEMORY`] when there is no room for an answer of that length; nothing has been
-    /// told then.
-    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno>;
+    fn snapshot(&mut self, sink: &mut dyn SnapshotSink);
 }
 
 /// One set operation on its way: reads lines and turns them into calls on the device, each at
@@ -202,7 +193,7 @@ fn apply_to_peer(
         Event::AllowedIp {
             remove: false,
             prefix,
-        } => device.insert_allowed_ip(peer, prefix)?,
+        } => device.insert_allowed_ip(peer, prefix),
         Event::AllowedIp {
             remove: true,
             prefix,

@@ -5,7 +5,6 @@ mod answer;
 mod change;
 mod change_many;
 mod config;
-mod default_routes;
 mod pair;
 mod quick;
 mod rekey;
@@ -25,7 +24,6 @@ fn main() -> ExitCode {
         change::CHECKS,
         change_many::CHECKS,
         quick::CHECKS,
-        default_routes::CHECKS,
     ]
     .into_iter()
     .flatten()

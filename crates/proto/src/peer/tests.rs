@@ -32,11 +32,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self {
-            peer: Arc::new(Peer::new(
-                PeerId(1),
-                PublicKey::new([1; 32]),
-                Arc::default(),
-            )),
+            peer: Arc::new(Peer::new(PeerId(1), PublicKey::new([1; 32]))),
             tables: Tables::new(),
             next_index: 0,
         }

@@ -2,7 +2,6 @@
 
 mod around;
 mod child;
-mod dns;
 mod dry;
 mod live;
 mod perform;
@@ -16,7 +15,7 @@ use hushwire_netlink::{Address, IpFamily, Link, Route, Rule};
 
 use crate::Failure;
 use crate::firewall::Script;
-use crate::operation::{Dns, Operation, Resolver};
+use crate::operation::{Operation, Resolver};
 
 pub use around::Around;
 pub use dry::DryRun;
@@ -98,7 +97,6 @@ pub trait System {
     /// Whether the one who keeps them is there.
     fn has_resolver(&mut self) -> bool;
 
-    /// What the resolver knows of the interface's name servers; none if it knows of none, or does
-    /// not tell.
-    fn name_servers(&mut self) -> Option<Dns>;
+    /// The name servers that the resolver knows for the interface.
+    fn known_servers(&mut self) -> Vec<String>;
 }
