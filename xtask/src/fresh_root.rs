@@ -1,5 +1,5 @@
-//! A fresh system in an archive, for the tests of the package: the release that runs here, because the programs are
-//! built for its C library.
+//! A fresh system in an archive, for the tests of the package and of name servers: the release that runs here, because
+//! the programs are built for its C library.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use crate::paths::Paths;
 use crate::process::{as_root, run};
 use crate::stamp::Stamp;
 
-/// What the package has to live beside, and what reads its units.
-const INCLUDED: &str = "systemd,wireguard-tools";
+/// What the package has to live beside, what reads its units, and a resolver for the tests of name servers.
+const INCLUDED: &str = "systemd,wireguard-tools,systemd-resolved,dbus";
 const WHAT_FOR: &str = "make a fresh root folder with debootstrap";
 
 /// Puts it into `target/peers/fresh-root.tar`; one that is there stays.

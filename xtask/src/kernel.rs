@@ -1,5 +1,5 @@
 //! What the virtual machine of the tests is made from: a kernel of Debian's that has all of WireGuard, the modules that
-//! the tests need, and the newest wg(8) that Debian has, which those tests compare ours with.
+//! the tests need, and the newest wg(8) and wg-quick(8) that Debian has, which those tests compare ours with.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +19,20 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 /// A kernel comes in several packages; which, has changed over time.
 const KERNEL_PARTS: &[&str] = &["linux-image-", "linux-binary-", "linux-modules-"];
 /// What the tests need; what these need themselves is found out.
-const MODULES: &[&str] = &["tun", "veth", "wireguard"];
-/// wg(8) and the C library it was made for, which may be newer than this system's.
+const MODULES: &[&str] = &[
+    "tun",
+    "veth",
+    "wireguard",
+    // What the firewall rules of wg-quick(8) are made of.
+    "nf_tables",
+    "nft_ct",
+    "nft_fib_ipv4",
+    "nft_fib_ipv6",
+];
+/// wg(8), wg-quick(8), and the C library they were made for, which may be newer than this system's.
 const REFERENCE: &[&str] = &[
     "usr/bin/wg",
+    "usr/bin/wg-quick",
     "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
     "usr/lib/x86_64-linux-gnu/libc.so.6",
 ];
@@ -34,7 +44,11 @@ pub(crate) fn install(paths: &Paths) -> Result<()> {
     let stamp = Stamp::new(
         paths,
         "vm",
-        format!("{KERNEL}/{SUITE} {}", MODULES.join(" ")),
+        format!(
+            "{KERNEL}/{SUITE} {} {}",
+            MODULES.join(" "),
+            REFERENCE.join(" ")
+        ),
     );
     if stamp.is_fresh(&kernel) {
         return Ok(());

@@ -6,6 +6,7 @@ mod apt;
 mod bench;
 mod error;
 mod fresh_root;
+mod fuzz;
 mod install;
 mod instructions;
 mod kernel;
@@ -14,6 +15,7 @@ mod packages;
 mod paths;
 mod peers;
 mod process;
+mod soak;
 mod stamp;
 mod test_task;
 
@@ -40,6 +42,10 @@ Tasks:
   bench           Measure tunnels of hushwired beside those of other makes
                   (root or sudo), or time small pieces of work (`bench micro`);
                   `bench --help`
+  soak            Use, disturb and reconfigure tunnels for an hour, and count what
+                  is lost, stuck or leaked (root or sudo); `soak --help`
+  fuzz            Run the fuzz targets, or make their corpora small;
+                  `fuzz --help`
   instructions    Count the instructions of the pure parts and compare them
                   with the committed baseline; `instructions --help`
 
@@ -72,7 +78,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             packages::install()?;
             peers::install(&paths)?;
             kernel::install(&paths)?;
-            fresh_root::install(&paths)
+            fresh_root::install(&paths)?;
+            package::install_cargo_deb(&paths).map(drop)
         }
         "install" if asks_help(rest) => {
             print!("{}", install::Options::HELP);
@@ -94,6 +101,17 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         "bench" => bench::bench(&paths, rest),
+        "soak" if asks_help(rest) => {
+            print!("{}", soak::Options::HELP);
+            Ok(())
+        }
+        "soak" => soak::soak(&paths, rest),
+        "soak-try" => soak::try_it(rest),
+        "fuzz" if asks_help(rest) => {
+            print!("{}", fuzz::Options::HELP);
+            Ok(())
+        }
+        "fuzz" => fuzz::fuzz(&paths, &fuzz::Options::parse(rest)?),
         "instructions" if asks_help(rest) => {
             print!("{}", instructions::Options::HELP);
             Ok(())

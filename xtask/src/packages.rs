@@ -14,8 +14,16 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool {
+        program: "c++",
+        package: "g++",
+    },
+    Tool {
         program: "debootstrap",
         package: "debootstrap",
+    },
+    Tool {
+        program: "dpkg-shlibdeps",
+        package: "dpkg-dev",
     },
     Tool {
         program: "fish",
@@ -30,12 +38,20 @@ const TOOLS: &[Tool] = &[
         package: "iproute2",
     },
     Tool {
+        program: "iptables",
+        package: "iptables",
+    },
+    Tool {
         program: "iperf3",
         package: "iperf3",
     },
     Tool {
         program: "nft",
         package: "nftables",
+    },
+    Tool {
+        program: "nmap",
+        package: "nmap",
     },
     Tool {
         program: "ping",
@@ -89,9 +105,18 @@ const TOOLS: &[Tool] = &[
 
 /// Installs what is missing; says nothing and needs no privilege when nothing is.
 pub(crate) fn install() -> Result<()> {
+    install_those(|_| true)
+}
+
+/// Installs the package of one program, if it is missing.
+pub(crate) fn install_one(program: &str) -> Result<()> {
+    install_those(|tool| tool.program == program)
+}
+
+fn install_those(wanted: impl Fn(&Tool) -> bool) -> Result<()> {
     let mut missing: Vec<&str> = TOOLS
         .iter()
-        .filter(|tool| find_tool(tool.program).is_none())
+        .filter(|tool| wanted(tool) && find_tool(tool.program).is_none())
         .map(|tool| tool.package)
         .collect();
     missing.sort_unstable();

@@ -24,6 +24,11 @@ impl Paths {
         &self.root
     }
 
+    /// Where everything is built.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// A release binary of the workspace.
     pub(crate) fn release(&self, binary: &str) -> PathBuf {
         self.target.join("release").join(binary)
@@ -32,6 +37,16 @@ impl Paths {
     /// A folder for files on their way to be installed.
     pub(crate) fn staging(&self) -> PathBuf {
         self.target.join("install")
+    }
+
+    /// The package of the fuzz targets' programs.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join("fuzz")
+    }
+
+    /// Where fuzz targets are built, and what they find is kept.
+    pub(crate) fn fuzz_target(&self) -> PathBuf {
+        self.target.join("fuzz")
     }
 
     /// The folder of Debian packages that are made here.

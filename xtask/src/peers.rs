@@ -84,7 +84,8 @@ fn from_debian(binary: &str, package: &str, suite: &str, paths: &Paths) -> Resul
     Ok(())
 }
 
-fn from_crate(name: &str, version: &str, paths: &Paths) -> Result<()> {
+/// Builds the program of a crate and puts it into `target/peers/bin`.
+pub(crate) fn from_crate(name: &str, version: &str, paths: &Paths) -> Result<()> {
     run(cargo()
         // A folder of its own keeps a second build quick and the workspace's clean-up away from it.
         .env("CARGO_TARGET_DIR", paths.peers().join("build"))

@@ -14,8 +14,11 @@ use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
 use crate::{fresh_root, instructions, kernel, packages, peers};
 
-/// Tests that mostly wait for protocol timers of minutes, by program and modules: they run beside all the others.
-const PATIENT: &[(&str, &[&str])] = &[("lab::scenarios", &["recovery::", "rekey::"])];
+/// Tests that mostly wait, for protocol timers of minutes or as scanners do, by program and modules: they run beside all the others.
+const PATIENT: &[(&str, &[&str])] = &[
+    ("lab::scenarios", &["recovery::", "rekey::"]),
+    ("lab::attack", &["silence::"]),
+];
 
 /// What the command line asks of the task.
 #[derive(Debug, Default)]

@@ -28,6 +28,8 @@ fn it_comes_and_goes_beside_wireguard_tools() {
     root.install_ours();
     root.has_ours();
     assert_eq!(root.says(&["wg.wireguard-tools", "--version"]), theirs);
+    let manual = "usr/share/man/man8/wg-quick.8.gz.wireguard-tools";
+    assert!(root.path(manual).is_file(), "{manual}");
     for package in ["hushwire", "wireguard-tools"] {
         assert_eq!(root.says(&["dpkg", "--verify", package]), "", "{package}");
     }
@@ -184,6 +186,19 @@ impl Root {
             let path = self.path("usr/bin").join(name);
             assert_eq!(fs::read_link(path).expect(name), Path::new("hushwire"));
         }
+        let files = self.says(&["dpkg", "--listfiles", "hushwire"]);
+        for page in [
+            "man1/hushwire.1",
+            "man8/hushwired.8",
+            "man8/wg.8",
+            "man8/wg-quick.8",
+        ] {
+            let page = format!("/usr/share/man/{page}.gz");
+            assert!(files.lines().any(|file| file == page), "{page}: {files}");
+            self.says(&["gzip", "--test", &page]);
+        }
+        let copyright = self.says(&["cat", "/usr/share/doc/hushwire/copyright"]);
+        assert!(copyright.contains("\nFiles: zeroize-"), "{copyright}");
         // What it provides is what it says it is.
         let provided = self.says(&["dpkg-query", "-f", "${Provides}", "-W", "hushwire"]);
         let provided = provided

@@ -32,6 +32,16 @@ fn identity(number: u64) -> LocalIdentity<DefaultCrypto> {
     LocalIdentity::new(PrivateKey::generate(&mut Repeatable::new(number)))
 }
 
+/// The private and the public key of the server in hexadecimal.
+#[must_use]
+pub fn server_keys() -> [String; 2] {
+    let server = server();
+    [
+        hex(server.private_key().as_bytes()),
+        hex(server.public_key().as_bytes()),
+    ]
+}
+
 /// The lines of a `set=1` request that make a device the server of the crowd.
 #[must_use]
 pub fn server_lines(port: u16) -> String {
@@ -75,6 +85,7 @@ mod tests {
     #[test]
     fn keys_are_the_same_each_time() {
         assert_eq!(server_lines(1), server_lines(1));
+        assert!(server_lines(1).contains(&server_keys()[0]));
         assert_eq!(peer(7).public_key(), peer(7).public_key());
         assert_ne!(peer(7).public_key(), server().public_key());
     }

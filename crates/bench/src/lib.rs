@@ -4,13 +4,15 @@
 //! one of them a number of times, which is what `cargo xtask instructions` counts under callgrind.
 //!
 //! It also plays a [`crowd`] of peers for a daemon that is measured from outside: their
-//! configuration, and their [`handshakes`].
+//! configuration, and their [`handshakes`]; and it makes what an attacker would send to such a daemon
+//! ([`hostile`]).
 #![forbid(unsafe_code)]
 
 pub mod case;
 pub mod cases;
 pub mod crowd;
 pub mod handshakes;
+pub mod hostile;
 pub mod micro;
 mod random;
 

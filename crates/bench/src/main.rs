@@ -5,11 +5,13 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use hushwire_bench::handshakes::Plan;
-use hushwire_bench::{Case, cases, crowd, handshakes, micro};
+use hushwire_bench::hostile::{Attacker, Kind};
+use hushwire_bench::{Case, cases, crowd, handshakes, hostile, micro};
 
 /// How long a daemon may be silent before handshakes count as lost.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -21,6 +23,9 @@ Usage: hushwire-bench micro [--only NAME]... [--json FILE]
        hushwire-bench server PORT
        hushwire-bench peers COUNT
        hushwire-bench handshakes ADDRESS:PORT PEERS COUNT WINDOW
+       hushwire-bench server-keys
+       hushwire-bench session ADDRESS:PORT
+       hushwire-bench hostile KIND COUNT INDEX
 
   micro   Time all cases, or those whose name contains a NAME
   list    The cases whose instructions can be counted, and over how many turns
@@ -31,6 +36,14 @@ Usage: hushwire-bench micro [--only NAME]... [--json FILE]
           Have PEERS of the crowd do COUNT handshakes with the server, WINDOW at
           a time; prints handshakes a second, how many were answered, how many
           were lost
+  server-keys
+          The private and the public key of the crowd's server in hexadecimal
+  session Shake hands with the server once, as the first of the crowd; prints
+          the receiver index that the server gave the session
+  hostile COUNT datagrams of KIND for the server, each behind its length in two
+          bytes, the lower first; INDEX is that of a session. Kinds: garbage,
+          shaped-garbage, right-mac1, responses, strangers, replays,
+          unknown-index, live-index, cookie-replies
 ";
 
 fn main() -> ExitCode {
@@ -68,6 +81,16 @@ fn dispatch(words: &[String]) -> Result<(), Box<dyn Error>> {
             window: window.parse()?,
             patience: PATIENCE,
         }),
+        ["server-keys"] => {
+            let [private, public] = crowd::server_keys();
+            println!("{private} {public}");
+            Ok(())
+        }
+        ["session", server] => {
+            println!("{}", hostile::session(server.parse()?, PATIENCE)?);
+            Ok(())
+        }
+        ["hostile", kind, count, index] => print_hostile(kind, count.parse()?, index.parse()?),
         ["-h" | "--help" | "help"] => {
             print!("{HELP}");
             Ok(())
@@ -105,6 +128,18 @@ fn shake_hands(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let (rate, answered, lost) = (outcome.rate(), outcome.answered, outcome.lost);
     println!("{rate:.1} {answered} {lost}");
     Ok(())
+}
+
+fn print_hostile(kind: &str, count: u32, index: u32) -> Result<(), Box<dyn Error>> {
+    let kind = Kind::parse(kind).ok_or_else(|| format!("no kind is called {kind}\n{HELP}"))?;
+    let mut attacker = Attacker::new(1, index);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for _ in 0..count {
+        let datagram = attacker.datagram(kind);
+        out.write_all(&u16::try_from(datagram.len())?.to_le_bytes())?;
+        out.write_all(&datagram)?;
+    }
+    Ok(out.flush()?)
 }
 
 fn list() {

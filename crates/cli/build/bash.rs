@@ -1,23 +1,22 @@
 //! The completion of bash.
 
-use crate::manual::{self, COMMANDS, DAEMON, Operand};
+use crate::manual::{self, COMMANDS, DAEMON, commands_of};
+use crate::operands;
 
-/// The script, for `hushwire` and `wg`.
+/// The script, for `hushwire`, `hushwired`, `wg` and `wg-quick`.
 pub(crate) fn script() -> String {
-    let names = |standard: bool| {
-        let commands = COMMANDS.iter();
-        let names = commands.filter(|one| one.standard || !standard);
-        names.map(|one| one.name).collect::<Vec<_>>().join(" ")
+    let names = |program: &str| {
+        let names = commands_of(program).map(|one| one.name);
+        names.collect::<Vec<_>>().join(" ")
     };
     let mut options = String::new();
-    let mut operands = String::new();
+    let mut kinds = String::new();
     for command in COMMANDS {
         let of_command = command.options.iter().map(|option| option.name);
         let list = of_command.collect::<Vec<_>>().join(" ");
         options += &format!("        {}) echo \"{list}\" ;;\n", command.name);
-        let kinds = command.operands.iter().map(|kind| kind_name(*kind));
-        let list = kinds.collect::<Vec<_>>().join(" ");
-        operands += &format!("        {}) echo \"{list}\" ;;\n", command.name);
+        let list = operands::names(command.name);
+        kinds += &format!("        {}) echo \"{list}\" ;;\n", command.name);
     }
     let selectors = manual::command("show");
     let selectors = selectors.map_or_else(String::new, |show| {
@@ -29,10 +28,11 @@ pub(crate) fn script() -> String {
     });
     let daemon = DAEMON.options.iter().map(|option| option.name);
     TEMPLATE
-        .replace("@ALL@", &names(false))
-        .replace("@STANDARD@", &names(true))
+        .replace("@ALL@", &names("hushwire"))
+        .replace("@WG@", &names("wg"))
+        .replace("@WG_QUICK@", &names("wg-quick"))
         .replace("@OPTIONS@", options.trim_end())
-        .replace("@OPERANDS@", operands.trim_end())
+        .replace("@OPERANDS@", kinds.trim_end())
         .replace("@SELECTORS@", &selectors)
         .replace("@VALUED@", &valued(" | "))
         .replace("@PAGES@", &page_names())
@@ -54,23 +54,10 @@ pub(crate) fn valued(separator: &str) -> String {
 /// The names of all manual pages.
 pub(crate) fn page_names() -> String {
     let commands = COMMANDS.iter();
-    commands.fold("hushwire hushwired".to_owned(), |names, command| {
-        names + " hushwire-" + command.name
-    })
-}
-
-/// What the scripts call a kind of operand.
-pub(crate) const fn kind_name(operand: Operand) -> &'static str {
-    match operand {
-        Operand::Interface => "interface",
-        Operand::Interfaces => "interfaces",
-        Operand::Selector => "selector",
-        Operand::File => "file",
-        Operand::Configuration => "configuration",
-        Operand::SetWords => "set",
-        Operand::Shell => "shell",
-        Operand::Page => "page",
-    }
+    commands.fold(
+        "hushwire hushwired wg wg-quick".to_owned(),
+        |names, command| names + " hushwire-" + command.name,
+    )
 }
 
 const TEMPLATE: &str = include_str!("completion.bash");

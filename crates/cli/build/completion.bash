@@ -1,4 +1,4 @@
-# Completion of hushwire and wg for bash. Made by the build, from the definition of the commands.
+# Completion of hushwire, wg and wg-quick for bash. Made by the build, from the definition of the commands.
 
 _hushwire_options() {
     case $1 in
@@ -76,13 +76,13 @@ _hushwire() {
     [[ $line == *[[:blank:]] ]] && words+=("")
     COMPREPLY=()
     program=${words[0]} current=${words[${#words[@]} - 1]} command=${words[1]-}
-    [[ ${program##*/} == wg ]] && own=
+    [[ ${program##*/} == wg || ${program##*/} == wg-quick ]] && own=
     if ((${#words[@]} <= 2)); then
-        if [[ $own ]]; then
-            _hushwire_words "@ALL@ --help --version" "$current"
-        else
-            _hushwire_words "@STANDARD@ help" "$current"
-        fi
+        case ${program##*/} in
+            wg) _hushwire_words "@WG@ help" "$current" ;;
+            wg-quick) _hushwire_words "@WG_QUICK@" "$current" ;;
+            *) _hushwire_words "@ALL@ --help --version" "$current" ;;
+        esac
         return
     fi
     rest=("${words[@]:2:${#words[@]}-3}")
@@ -124,5 +124,5 @@ _hushwired() {
     _hushwire_words "@DAEMON@" "${COMP_WORDS[COMP_CWORD]}"
 }
 
-complete -F _hushwire hushwire wg
+complete -F _hushwire hushwire wg wg-quick
 complete -F _hushwired hushwired

@@ -1,5 +1,5 @@
-#compdef hushwire hushwired wg
-# Completion of hushwire, hushwired and wg for zsh. Made by the build, from the definition of the commands.
+#compdef hushwire hushwired wg wg-quick
+# Completion of hushwire, hushwired, wg and wg-quick for zsh. Made by the build, from the definition of the commands.
 
 _hushwire_set() {
     local interface=$1 word last= in_peer= removed=
@@ -42,18 +42,18 @@ _hushwire_set() {
 _hushwire() {
     local program=$words[1] own=1 command kind
     local -a found rest operands kinds
-    [[ ${program:t} == wg ]] && own=
+    [[ ${program:t} == (wg|wg-quick) ]] && own=
     if [[ ${program:t} == hushwired ]]; then
         found=(@DAEMON@)
         _describe 'option' found
         return
     fi
     if (( CURRENT == 2 )); then
-        if [[ $own ]]; then
-            found=(@ALL@)
-        else
-            found=(@STANDARD@)
-        fi
+        case ${program:t} in
+            wg) found=(@WG@) ;;
+            wg-quick) found=(@WG_QUICK@) ;;
+            *) found=(@ALL@) ;;
+        esac
         _describe 'command' found
         return
     fi
@@ -105,5 +105,5 @@ _hushwire() {
 if [[ $funcstack[1] == _hushwire ]]; then
     _hushwire "$@"
 else
-    compdef _hushwire hushwire hushwired wg
+    compdef _hushwire hushwire hushwired wg wg-quick
 fi

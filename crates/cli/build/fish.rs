@@ -1,14 +1,15 @@
 //! The completion of fish.
 
-use crate::bash::{kind_name, page_names, valued};
-use crate::manual::{self, COMMANDS, DAEMON, Opt, plain};
+use crate::bash::{page_names, valued};
+use crate::manual::{self, DAEMON, Opt, commands_of, plain};
+use crate::operands;
 
 /// The script for `hushwire` or `wg`.
 pub(crate) fn script(program: &str) -> String {
     let own = program == "hushwire";
     let mut lines = String::new();
-    let mut operands = String::new();
-    for command in COMMANDS.iter().filter(|one| own || one.standard) {
+    let mut cases = String::new();
+    for command in commands_of(program) {
         let name = command.name;
         lines += &format!(
             "complete -c {program} -n '__{program}_place command' -a {name} -d {}\n",
@@ -20,9 +21,8 @@ pub(crate) fn script(program: &str) -> String {
                 flag(option)
             );
         }
-        let kinds = command.operands.iter().map(|kind| kind_name(*kind));
-        let kinds = kinds.collect::<Vec<_>>().join(" ");
-        operands += &format!("        case {name}\n            set kinds {kinds}\n");
+        let kinds = operands::names(name);
+        cases += &format!("        case {name}\n            set kinds {kinds}\n");
     }
     let show = manual::command("show");
     for term in show.map_or(&[][..], |show| show.terms) {
@@ -42,11 +42,28 @@ pub(crate) fn script(program: &str) -> String {
         );
     }
     TEMPLATE
-        .replace("@OPERANDS@", operands.trim_end())
+        .replace("@OPERANDS@", cases.trim_end())
         .replace("@LINES@", lines.trim_end())
         .replace("@VALUED@", &valued(" "))
         .replace("@PAGES@", &page_names())
         .replace("@PROGRAM@", program)
+}
+
+/// The script for `wg-quick`: a command, and a configuration.
+pub(crate) fn quick_script() -> String {
+    let mut text = "# Completion of wg-quick for fish. Made by the build, from the definition of the commands.\n\n\
+                    complete -c wg-quick -f\n"
+        .to_owned();
+    for command in commands_of("wg-quick") {
+        text += &format!(
+            "complete -c wg-quick -n 'test (count (commandline -opc)) = 1' -a {} -d {}\n",
+            command.name,
+            quote(command.summary)
+        );
+    }
+    let second = "complete -c wg-quick -n 'test (count (commandline -opc)) = 2'";
+    text += &format!("{second} -F\n");
+    text + &format!("{second} -a '(path basename -E /etc/wireguard/*.conf 2>/dev/null)'\n")
 }
 
 /// The script for `hushwired`.

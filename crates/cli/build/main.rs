@@ -8,6 +8,7 @@ mod fish;
 mod man;
 #[path = "../src/manual/mod.rs"]
 mod manual;
+mod operands;
 mod zsh;
 
 use std::path::{Path, PathBuf};
@@ -27,7 +28,8 @@ fn main() -> io::Result<()> {
     let mut files = vec![
         (format!("{bash_completions}/hushwire"), bash.clone()),
         (format!("{bash_completions}/hushwired"), bash.clone()),
-        (format!("{bash_completions}/wg"), bash),
+        (format!("{bash_completions}/wg"), bash.clone()),
+        (format!("{bash_completions}/wg-quick"), bash),
         ("zsh/site-functions/_hushwire".to_owned(), zsh::script()),
         (
             "fish/vendor_completions.d/hushwire.fish".to_owned(),
@@ -40,6 +42,10 @@ fn main() -> io::Result<()> {
         (
             "fish/vendor_completions.d/wg.fish".to_owned(),
             fish::script("wg"),
+        ),
+        (
+            "fish/vendor_completions.d/wg-quick.fish".to_owned(),
+            fish::quick_script(),
         ),
     ];
     files.extend(man::pages(env!("CARGO_PKG_VERSION")));

@@ -1,12 +1,14 @@
 //! Man pages, in the macros of man(7).
 
-use crate::manual::{COMMANDS, Command, DAEMON, Opt, PROGRAM, Term};
+use crate::manual::{COMMANDS, Command, DAEMON, Opt, PROGRAM, Term, WG, WG_QUICK, commands_of};
 
 /// The pages: where each goes, and its text.
 pub(crate) fn pages(version: &str) -> Vec<(String, String)> {
     let mut pages = vec![
-        file(1, "hushwire", program_page(version)),
+        file(1, "hushwire", program_page(&PROGRAM, 1, version)),
         file(8, "hushwired", page(&DAEMON, "hushwired", 8, version)),
+        file(8, "wg", program_page(&WG, 8, version)),
+        file(8, "wg-quick", page(&WG_QUICK, "wg-quick", 8, version)),
     ];
     for command in COMMANDS {
         let name = format!("hushwire-{}", command.name);
@@ -20,17 +22,27 @@ fn file(section: u8, name: &str, text: String) -> (String, String) {
     (format!("man/man{section}/{name}.{section}"), text)
 }
 
-fn program_page(version: &str) -> String {
-    let mut text = heading(&PROGRAM, "hushwire", 1, version);
+fn program_page(program: &Command, section: u8, version: &str) -> String {
+    let mut text = heading(program, program.name, section, version);
     text += ".SH COMMANDS\n";
-    for command in COMMANDS {
+    for command in commands_of(program.name) {
         text += &format!(".TP\n\\fB{}\\fR\n", escape(command.name));
         let summary = capital(command.summary);
         text += &line(&format!("{summary}. See *hushwire-{}*(1).", command.name));
     }
     text += ".SH EXIT STATUS\n0 if it went well, else 1.\n";
-    text += ".SH SEE ALSO\n.BR hushwired (8),\n.BR wg (8),\n.BR wg-quick (8)\n";
-    text
+    text += ".SH SEE ALSO\n";
+    let others = [
+        (PROGRAM.name, 1),
+        (DAEMON.name, 8),
+        (WG.name, 8),
+        (WG_QUICK.name, 8),
+    ];
+    let others = others.iter().filter(|(name, _)| *name != program.name);
+    let others: Vec<String> = others
+        .map(|(name, section)| format!(".BR {name} ({section})"))
+        .collect();
+    text + &others.join(",\n") + "\n"
 }
 
 fn page(command: &Command, name: &str, section: u8, version: &str) -> String {
@@ -40,8 +52,11 @@ fn page(command: &Command, name: &str, section: u8, version: &str) -> String {
         "OPTIONS",
         options.map(|option| (name_of(option), option.summary)),
     );
-    let is_show = command.name == "show";
-    let title = if is_show { "SELECTORS" } else { "WORDS" };
+    let title = match command.name {
+        "show" => "SELECTORS",
+        "wg-quick" => "KEYS OF THE INTERFACE SECTION",
+        _ => "WORDS",
+    };
     text += &terms(title, command.terms.iter().map(pair));
     text += &terms("ENVIRONMENT", command.environment.iter().map(pair));
     if !command.examples.is_empty() {
@@ -58,8 +73,8 @@ fn page(command: &Command, name: &str, section: u8, version: &str) -> String {
     } else {
         ".BR hushwire (1),\n.BR hushwired (8)"
     };
-    if command.standard {
-        text += ",\n.BR wg (8)";
+    if let Some(program) = command.standard {
+        text += &format!(",\n.BR {program} (8)");
     }
     text + "\n"
 }
@@ -75,9 +90,10 @@ fn heading(command: &Command, name: &str, section: u8, version: &str) -> String 
         escape(&spoken),
         escape(&command.usage(true)),
     );
-    if command.standard {
+    if let Some(program) = command.standard {
         text += &format!(
-            ".br\n\\fBwg {}\\fR{}\n",
+            ".br\n\\fB{} {}\\fR{}\n",
+            escape(program),
             command.name,
             escape(&command.usage(false))
         );

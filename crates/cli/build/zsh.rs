@@ -1,13 +1,13 @@
 //! The completion of zsh.
 
-use crate::bash::{kind_name, page_names, valued};
-use crate::manual::{self, COMMANDS, Command, DAEMON, Term, plain};
+use crate::bash::{page_names, valued};
+use crate::manual::{self, COMMANDS, Command, DAEMON, Term, commands_of, plain};
+use crate::operands;
 
-/// The script, for `hushwire` and `wg`.
+/// The script, for `hushwire`, `hushwired`, `wg` and `wg-quick`.
 pub(crate) fn script() -> String {
-    let commands = |standard: bool| {
-        let commands = COMMANDS.iter();
-        let commands = commands.filter(|one| one.standard || !standard);
+    let commands = |program: &str| {
+        let commands = commands_of(program);
         described(commands.map(|one| (one.name, one.summary)))
     };
     let terms = |name: &str| {
@@ -16,27 +16,26 @@ pub(crate) fn script() -> String {
         described(terms.iter().map(|term| (term.word, term.meaning)))
     };
     let mut options = String::new();
-    let mut operands = String::new();
+    let mut of_operands = String::new();
     for Command {
         name,
         options: of_command,
-        operands: kinds,
         ..
     } in COMMANDS
     {
         let list = described(of_command.iter().map(|one| (one.name, one.summary)));
         options += &format!("    {name}) found=({list}) ;;\n");
-        let kinds = kinds.iter().map(|kind| kind_name(*kind));
-        let kinds = kinds.collect::<Vec<_>>().join(" ");
-        operands += &format!("    {name}) kinds=({kinds}) ;;\n");
+        let kinds = operands::names(name);
+        of_operands += &format!("    {name}) kinds=({kinds}) ;;\n");
     }
     let daemon = DAEMON.options.iter();
     let daemon = daemon.map(|option| (option.name, option.summary));
     TEMPLATE
-        .replace("@ALL@", &commands(false))
-        .replace("@STANDARD@", &commands(true))
+        .replace("@ALL@", &commands("hushwire"))
+        .replace("@WG@", &commands("wg"))
+        .replace("@WG_QUICK@", &commands("wg-quick"))
         .replace("@OPTIONS@", options.trim_end())
-        .replace("@OPERANDS@", operands.trim_end())
+        .replace("@OPERANDS@", of_operands.trim_end())
         .replace("@SELECTORS@", &terms("show"))
         .replace("@SET@", &terms("set"))
         .replace("@VALUED@", &valued("|"))

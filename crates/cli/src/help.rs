@@ -25,10 +25,10 @@ pub(crate) fn of(command: &Command, spoken: &str) -> String {
         (name, option.summary)
     });
     list(&mut text, "Options", options);
-    let title = if command.name == "show" {
-        "Selectors"
-    } else {
-        "Words"
+    let title = match command.name {
+        "show" => "Selectors",
+        "wg-quick" => "Settings of [Interface]",
+        _ => "Words",
     };
     list(&mut text, title, command.terms.iter().map(pair));
     list(

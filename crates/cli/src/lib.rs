@@ -6,15 +6,18 @@
 
 mod daemon;
 mod demo;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hardening;
 mod help;
 mod keys;
 mod manual;
+mod memory;
 mod offloads;
 mod program;
+mod queues;
 mod quick;
 mod run;
-mod sandbox;
 mod share;
 mod signals;
 mod wg;

@@ -131,15 +131,19 @@ mod tests {
                 }
             }
         }
-        assert_eq!(pages.len(), COMMANDS.len() + 2);
+        assert!(pages.contains(&"wg") && pages.contains(&"wg-quick"));
+        assert_eq!(pages.len(), COMMANDS.len() + 4);
     }
 
     #[test]
-    fn what_wg_has_not_is_not_completed_for_wg() {
-        let script = text("fish/vendor_completions.d/wg.fish").unwrap();
-        for command in COMMANDS {
-            let line = format!("-a {} ", command.name);
-            assert_eq!(script.contains(&line), command.standard, "{}", command.name);
+    fn what_a_program_has_not_is_not_completed_for_it() {
+        for program in ["wg", "wg-quick"] {
+            let script = text(&format!("fish/vendor_completions.d/{program}.fish")).unwrap();
+            for command in COMMANDS {
+                let line = format!("-a {} ", command.name);
+                let has = command.standard == Some(program);
+                assert_eq!(script.contains(&line), has, "{program} {}", command.name);
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ fn hushwire(words: &[&str]) -> Outcome {
 fn programs(directory: &Directory) -> String {
     let script = "#!/bin/sh\n[ \"$2\" = interfaces ] && echo wg0 wg1\n\
                   [ \"$2 $3\" = 'wg0 peers' ] && printf 'abc+/=\\nxyz=\\n'\nexit 0\n";
-    for name in ["hushwire", "wg"] {
+    for name in ["hushwire", "wg", "wg-quick"] {
         let path = directory.write(name, script);
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -159,6 +159,17 @@ fn the_words_of_set_are_completed_by_its_grammar() {
 }
 
 #[test]
+fn configurations_are_completed() {
+    assert_completes("wg-quick ", &["down", "save", "strip", "up"]);
+    for line in ["wg-quick up ./hushw", "hushwire up --dry-run ./hushw"] {
+        let [bash, zsh, fish] = complete(line);
+        assert_eq!(bash, ["./hushwire"], "{line}");
+        assert_eq!(zsh, ["FILES"], "{line}");
+        assert_eq!(fish, ["./hushwire"], "{line}");
+    }
+}
+
+#[test]
 fn shells_and_pages_are_completed() {
     assert_completes("hushwire completion ", &["bash", "fish", "zsh"]);
     assert_completes("hushwire manual hushwire-sy", &["hushwire-syncconf"]);
@@ -181,7 +192,7 @@ fn what_is_written_is_what_is_printed() {
         hushwire(&["completion", "zsh"]).stdout
     );
     let bash = hushwire(&["completion", "bash"]).stdout;
-    for name in ["hushwire", "hushwired", "wg"] {
+    for name in ["hushwire", "hushwired", "wg", "wg-quick"] {
         assert_eq!(read(&format!("bash-completion/completions/{name}")), bash);
     }
 }
@@ -190,7 +201,7 @@ fn what_is_written_is_what_is_printed() {
 fn what_there_is_not_is_said() {
     assert_refused(&hushwire(&["completion"]), &["bash, zsh or fish"]);
     assert_refused(&hushwire(&["completion", "csh"]), &["bash, zsh or fish"]);
-    assert_refused(&hushwire(&["manual", "wg"]), &["`wg`", "hushwire-show"]);
+    assert_refused(&hushwire(&["manual", "wgx"]), &["`wgx`", "hushwire-show"]);
     assert_refused(&hushwire(&["manual", "--write"]), &["--write"]);
     let occupied = Path::new("/dev/null/share").to_str().unwrap();
     assert_refused(

@@ -65,13 +65,15 @@ impl DeviceControl for Heap {
     fn set_endpoint(&mut self, _peer: &PublicKey, _endpoint: SocketAddr) {}
     fn set_persistent_keepalive(&mut self, _peer: &PublicKey, _seconds: u16) {}
     fn clear_allowed_ips(&mut self, _peer: &PublicKey) {}
-    fn insert_allowed_ip(&mut self, _peer: &PublicKey, prefix: AllowedIp) {
+    fn insert_allowed_ip(&mut self, _peer: &PublicKey, prefix: AllowedIp) -> Result<(), Errno> {
         self.0.allowed_ip(prefix);
+        Ok(())
     }
     fn remove_allowed_ip(&mut self, _peer: &PublicKey, _prefix: AllowedIp) {}
     fn commit(&mut self) {}
-    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) {
+    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno> {
         self.0.describe(sink);
+        Ok(())
     }
 }
 

@@ -42,11 +42,11 @@ impl Binding {
             return Ok(());
         }
         self.options.port = self.port;
-        match Sockets::bind(&self.options) {
+        match Sockets::bind_group(&self.options, dataplane.lanes().len()) {
             Ok(sockets) => {
-                self.port = sockets.port();
+                self.port = sockets.first().map_or(0, DatagramSocket::port);
                 self.open = true;
-                dataplane.set_sockets(Some(Arc::new(sockets)));
+                dataplane.set_sockets(sockets);
                 Ok(())
             }
             Err(error) => {
@@ -59,12 +59,12 @@ impl Binding {
     /// Closes the sockets and waits until the port is free.
     pub(crate) fn close(&mut self, dataplane: &Dataplane<Sockets>) {
         self.open = false;
-        let Some(old) = dataplane.sockets() else {
-            return;
-        };
-        dataplane.set_sockets(None);
+        let lanes = dataplane.lanes().iter();
+        let old: Vec<_> = lanes.filter_map(|lane| lane.sockets()).collect();
+        dataplane.set_sockets(Vec::new());
         let start = Instant::now();
-        while Arc::strong_count(&old) > 1 && start.elapsed() < RELEASE_TIMEOUT {
+        let in_use = || old.iter().any(|sockets| Arc::strong_count(sockets) > 1);
+        while in_use() && start.elapsed() < RELEASE_TIMEOUT {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
@@ -91,7 +91,7 @@ impl Binding {
         dataplane: &Dataplane<Sockets>,
         mark: u32,
     ) -> Result<(), UdpError> {
-        if let Some(sockets) = dataplane.sockets() {
+        for sockets in dataplane.lanes().iter().filter_map(|lane| lane.sockets()) {
             sockets.set_fwmark(mark)?;
         }
         self.options.fwmark = mark;

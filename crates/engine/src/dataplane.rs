@@ -1,17 +1,17 @@
 //! What the threads of a device share.
 
 use std::io;
-use std::num::NonZeroU16;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use arc_swap::ArcSwapOption;
-use hushwire_io::udp::{DatagramSocket, Family};
+use hushwire_io::udp::DatagramSocket;
 use hushwire_proto::provider::DefaultCrypto;
 
 use crate::handshake_queue::{Handshake, HandshakeQueue};
+use crate::lane::Lane;
 use crate::log::Logger;
+use crate::memory::MemoryLimit;
 use crate::stats::{DropReason, Stats};
 use crate::wait::Wake;
 
@@ -21,42 +21,44 @@ pub(crate) type Peer = hushwire_proto::Peer<DefaultCrypto>;
 pub(crate) type Routes = hushwire_proto::tables::Routes<DefaultCrypto>;
 pub(crate) type Tables = hushwire_proto::Tables<DefaultCrypto>;
 
-/// The sockets, the protocol's tables, and the ways to wake each other.
+/// The lanes, the protocol's tables, and the ways to wake each other.
 pub(crate) struct Dataplane<S> {
-    sockets: ArcSwapOption<S>,
+    lanes: Vec<Arc<Lane<S>>>,
     tables: Arc<Tables>,
     handshakes: HandshakeQueue,
     mtu: AtomicUsize,
+    memory: Option<Arc<MemoryLimit>>,
     stats: Stats,
     log: Logger,
     control: Wake,
-    /// Wakes the receiving thread: the sockets are others now, or the engine stops.
-    rebound: Wake,
-    /// Wakes the sending thread for good.
+    /// Wakes the sending threads for good.
     stop: Wake,
     stopping: AtomicBool,
-    /// Whether the sending thread has the TUN queue to itself; else the receiving thread watches
-    /// it too. See [`crate::egress`].
-    busy: AtomicBool,
-    /// Wakes the sending thread: the queue is its own again.
-    hand_over: Wake,
 }
 
 impl<S: DatagramSocket> Dataplane<S> {
-    pub(crate) fn new(tables: Arc<Tables>, mtu: usize, log: Logger) -> io::Result<Self> {
+    /// With `lanes` of them, at least one.
+    pub(crate) fn new(
+        tables: Arc<Tables>,
+        lanes: usize,
+        mtu: usize,
+        memory: Option<MemoryLimit>,
+        log: Logger,
+    ) -> io::Result<Self> {
+        let lanes = (0..lanes.max(1))
+            .map(|_| Ok(Arc::new(Lane::new()?)))
+            .collect::<io::Result<_>>()?;
         Ok(Self {
-            sockets: ArcSwapOption::empty(),
+            lanes,
             tables,
             handshakes: HandshakeQueue::new(),
             mtu: AtomicUsize::new(mtu),
+            memory: memory.map(Arc::new),
             stats: Stats::default(),
             log,
             control: Wake::new()?,
-            rebound: Wake::new()?,
             stop: Wake::new()?,
             stopping: AtomicBool::new(false),
-            busy: AtomicBool::new(true),
-            hand_over: Wake::new()?,
         })
     }
 
@@ -76,6 +78,10 @@ impl<S: DatagramSocket> Dataplane<S> {
         &self.handshakes
     }
 
+    pub(crate) const fn memory(&self) -> Option<&Arc<MemoryLimit>> {
+        self.memory.as_ref()
+    }
+
     /// The MTU of the device, in bytes.
     pub(crate) fn mtu(&self) -> usize {
         self.mtu.load(Ordering::Relaxed)
@@ -85,23 +91,25 @@ impl<S: DatagramSocket> Dataplane<S> {
         self.mtu.store(mtu, Ordering::Relaxed);
     }
 
-    /// The sockets, unless the device is down.
+    pub(crate) fn lanes(&self) -> &[Arc<Lane<S>>] {
+        &self.lanes
+    }
+
+    /// The first lane, whose sockets send what is not data.
+    pub(crate) fn first_lane(&self) -> Option<&Arc<Lane<S>>> {
+        self.lanes.first()
+    }
+
+    /// The sockets of the first lane, unless the device is down.
     pub(crate) fn sockets(&self) -> Option<Arc<S>> {
-        self.sockets.load_full()
+        self.first_lane()?.sockets()
     }
 
-    /// Puts others in the place of the sockets; the old ones close when nobody uses them any more.
-    pub(crate) fn set_sockets(&self, sockets: Option<Arc<S>>) {
-        self.sockets.store(sockets);
-        self.rebound.wake();
-    }
-
-    /// How many sealed packets of `size` bytes one send to this family takes.
-    pub(crate) fn max_segments(&self, family: Family, size: usize) -> usize {
-        let size = u16::try_from(size).ok().and_then(NonZeroU16::new);
-        match (size, &*self.sockets.load()) {
-            (Some(size), Some(sockets)) => sockets.max_segments(family, size).max(1),
-            _ => 1,
+    /// Gives each lane its sockets; with fewer than lanes, the rest have none.
+    pub(crate) fn set_sockets(&self, sockets: Vec<S>) {
+        let mut sockets = sockets.into_iter();
+        for lane in &self.lanes {
+            lane.set_sockets(sockets.next().map(Arc::new));
         }
     }
 
@@ -129,34 +137,6 @@ impl<S: DatagramSocket> Dataplane<S> {
         &self.control
     }
 
-    pub(crate) const fn rebound(&self) -> &Wake {
-        &self.rebound
-    }
-
-    /// Whether the sending thread has the TUN queue to itself.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Acquire)
-    }
-
-    /// Gives the TUN queue to the sending thread, if it does not have it.
-    pub(crate) fn hand_over(&self) {
-        if !self.busy.load(Ordering::Relaxed) && !self.busy.swap(true, Ordering::AcqRel) {
-            self.hand_over.wake();
-        }
-    }
-
-    /// Gives the TUN queue to the receiving thread, if that one is at its sockets.
-    pub(crate) fn hand_back(&self) {
-        if self.sockets.load().is_some() {
-            self.busy.store(false, Ordering::Release);
-            self.rebound.wake();
-        }
-    }
-
-    pub(crate) const fn handed_over(&self) -> &Wake {
-        &self.hand_over
-    }
-
     pub(crate) fn stop_fd(&self) -> BorrowedFd<'_> {
         self.stop.as_fd()
     }
@@ -165,7 +145,9 @@ impl<S: DatagramSocket> Dataplane<S> {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.stop.wake();
-        self.rebound.wake();
+        for lane in &self.lanes {
+            lane.rebound().wake();
+        }
         self.control.wake();
     }
 

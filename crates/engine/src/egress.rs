@@ -4,6 +4,11 @@
 //! room for header and tag of each; packets of one peer and of one size line up there as a *run*.
 //! When the device has nothing more, or the buffer is full enough, each run gets its counters in
 //! one step, is sealed in place in one batch, and leaves as one segmented send.
+//!
+//! A tunnel in which nothing has come from the device for a while is *quiet*: then the receiving
+//! thread watches the device too and moves the few packets that come ([`Egress::lend_a_hand`]),
+//! so that a packet and its answer wake one thread and not two, and the sending thread sleeps
+//! until load shows. Without sockets nobody receives, so the sending thread keeps the device.
 
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
@@ -18,6 +23,7 @@ use hushwire_proto::path::Path;
 
 use crate::clock;
 use crate::dataplane::{Dataplane, Peer};
+use crate::lane::Lane;
 use crate::outbox::Outbox;
 use crate::stats::DropReason;
 use crate::unreachable::Unreachable;
@@ -42,12 +48,15 @@ enum Read {
     /// A packet, so perhaps another.
     Something,
     Nothing,
+    /// An error that may go away by itself. Whatever it is, a loop around it must not burn a core.
+    Trouble,
 }
 
 /// The thread that moves packets from one TUN queue to the sockets.
 pub(crate) struct Egress<T: TunQueue, S: DatagramSocket> {
     queue: Arc<T>,
     dataplane: Arc<Dataplane<S>>,
+    lane: Arc<Lane<S>>,
     read_buffer: Box<[u8]>,
     outbox: Outbox<S>,
     unreachable: Unreachable,
@@ -64,35 +73,45 @@ impl Waits {
     fn new<T: TunQueue, S: DatagramSocket>(
         queue: &T,
         dataplane: &Dataplane<S>,
+        lane: &Lane<S>,
     ) -> io::Result<Self> {
         let (busy, quiet) = (WaitSet::new()?, WaitSet::new()?);
         busy.add(0, queue.as_fd())?;
         busy.add(1, dataplane.stop_fd())?;
-        quiet.add(0, dataplane.handed_over().as_fd())?;
+        quiet.add(0, lane.handed_over().as_fd())?;
         quiet.add(1, dataplane.stop_fd())?;
         Ok(Self { busy, quiet })
     }
 }
 
 impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
-    pub(crate) fn new(queue: Arc<T>, dataplane: Arc<Dataplane<S>>) -> io::Result<Self> {
+    pub(crate) fn new(
+        queue: Arc<T>,
+        dataplane: Arc<Dataplane<S>>,
+        lane: Arc<Lane<S>>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            waits: Arc::new(Waits::new(&*queue, &dataplane)?),
+            waits: Arc::new(Waits::new(&*queue, &dataplane, &lane)?),
             queue,
-            outbox: Outbox::new(Arc::clone(&dataplane)),
+            outbox: Outbox::new(Arc::clone(&dataplane), Arc::clone(&lane)),
             read_buffer: vec![0; READ_BUFFER].into(),
             dataplane,
+            lane,
             unreachable: Unreachable::default(),
         })
     }
 
     /// Runs until the device is gone or the engine stops.
     pub(crate) fn run(shared: &Mutex<Self>) {
-        let (waits, dataplane) = {
+        let (waits, dataplane, lane) = {
             let egress = lock(shared);
-            (Arc::clone(&egress.waits), Arc::clone(&egress.dataplane))
+            (
+                Arc::clone(&egress.waits),
+                Arc::clone(&egress.dataplane),
+                Arc::clone(&egress.lane),
+            )
         };
-        if let Err(error) = Self::run_until_stopped(shared, &waits, &dataplane) {
+        if let Err(error) = Self::run_until_stopped(shared, &waits, &dataplane, &lane) {
             let log = dataplane.log();
             log.error(format_args!("waiting for the device: {error}"));
             dataplane.stop();
@@ -103,19 +122,26 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
         shared: &Mutex<Self>,
         waits: &Waits,
         dataplane: &Dataplane<S>,
+        lane: &Lane<S>,
     ) -> io::Result<()> {
         while !dataplane.is_stopping() {
-            if dataplane.is_busy() {
-                if lock(shared).drain() >= FLOOD {
+            if lane.is_busy() {
+                let (moved, last) = lock(shared).drain();
+                if last == Read::Trouble {
+                    std::thread::sleep(PAUSE_AFTER_ERROR);
+                } else if moved >= FLOOD {
                     // More is on its way from whoever filled the queue: being away for a moment
                     // is cheaper for both than falling asleep and being woken for each packet.
                     std::thread::yield_now();
-                } else if waits.busy.wait(Some(QUIET_AFTER))?.is_empty() {
-                    dataplane.hand_back();
+                } else {
+                    let quiet_after = lane.has_sockets().then_some(QUIET_AFTER);
+                    if waits.busy.wait(quiet_after)?.is_empty() {
+                        lane.hand_back();
+                    }
                 }
             } else {
                 waits.quiet.wait(None)?;
-                dataplane.handed_over().clear();
+                lane.handed_over().clear();
             }
         }
         Ok(())
@@ -123,29 +149,37 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
 
     /// Moves what the device has, for the receiving thread of a quiet tunnel: a packet and its
     /// answer need wake no other thread. Each packet leaves before the next is looked for. More
-    /// than a few, and the sending thread takes over.
+    /// than a few, or trouble, and the sending thread takes over.
     pub(crate) fn lend_a_hand(shared: &Mutex<Self>) {
         let mut egress = lock(shared);
         for _ in 0..QUIET_PACKETS {
-            if egress.read() == Read::Nothing {
-                return;
+            match egress.read() {
+                Read::Something => egress.outbox.flush(),
+                Read::Nothing => return,
+                Read::Trouble => break,
             }
-            egress.outbox.flush();
         }
-        egress.dataplane.hand_over();
+        egress.lane.hand_over();
     }
 
-    /// Moves what the device has, and says how many packets or super-packets that were.
-    fn drain(&mut self) -> usize {
+    /// Moves what the device has, and says how many packets or super-packets that were and why
+    /// there are no more.
+    fn drain(&mut self) -> (usize, Read) {
         let mut moved = 0;
-        while !self.dataplane.is_stopping() && self.read() == Read::Something {
-            moved += 1;
+        let last = loop {
+            if self.dataplane.is_stopping() {
+                break Read::Nothing;
+            }
+            match self.read() {
+                Read::Something => moved += 1,
+                last => break last,
+            }
             if self.outbox.is_full_enough() {
                 self.outbox.flush();
             }
-        }
+        };
         self.outbox.flush();
-        moved
+        (moved, last)
     }
 
     /// Reads a packet or super-packet, if there is one.
@@ -166,10 +200,8 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                 Read::Something
             }
             Err(_) => {
-                // Whatever it is, a loop around it must not burn a core.
                 self.dataplane.stats().count(DropReason::TunRead);
-                std::thread::sleep(PAUSE_AFTER_ERROR);
-                Read::Nothing
+                Read::Trouble
             }
         }
     }

@@ -25,6 +25,7 @@ use crate::convert;
 use crate::dataplane::{Dataplane, Peer, Routes};
 use crate::egress::{Egress, QUIET_PACKETS};
 use crate::handshake_queue::Handshake;
+use crate::lane::Lane;
 use crate::stats::DropReason;
 use crate::wait::{self, WaitSet};
 
@@ -32,6 +33,7 @@ use crate::wait::{self, WaitSet};
 pub(crate) struct Ingress<T: TunQueue, S: DatagramSocket> {
     queue: Arc<T>,
     dataplane: Arc<Dataplane<S>>,
+    lane: Arc<Lane<S>>,
     /// The other direction of the same queue.
     egress: Arc<Mutex<Egress<T, S>>>,
     batch: Batch,
@@ -62,13 +64,15 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         queue: Arc<T>,
         coalescer: Coalescer,
         dataplane: Arc<Dataplane<S>>,
+        lane: Arc<Lane<S>>,
         egress: Arc<Mutex<Egress<T, S>>>,
     ) -> io::Result<Self> {
         let set = WaitSet::new()?;
-        set.add(REBOUND, dataplane.rebound().as_fd())?;
+        set.add(REBOUND, lane.rebound().as_fd())?;
         Ok(Self {
             queue,
             dataplane,
+            lane,
             egress,
             batch: Batch::default(),
             coalescer,
@@ -80,15 +84,16 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
     /// Runs until the engine stops. `receiver` is the thread's own set of buffers.
     pub(crate) fn run(mut self, mut receiver: S::Receiver) {
         let dataplane = Arc::clone(&self.dataplane);
+        let lane = Arc::clone(&self.lane);
         while !dataplane.is_stopping() {
             // Taken anew each time: the sockets change with the port.
-            dataplane.rebound().clear();
-            let result = match dataplane.sockets() {
+            lane.rebound().clear();
+            let result = match lane.sockets() {
                 Some(sockets) => self.receive_until_rebound(&sockets, &mut receiver),
                 None => {
                     // Somebody must notice when the device goes.
-                    dataplane.hand_over();
-                    wait::wait([dataplane.rebound().as_fd()], None).map(|_| ())
+                    lane.hand_over();
+                    wait::wait([lane.rebound().as_fd()], None).map(|_| ())
                 }
             };
             if let Err(error) = result {
@@ -102,13 +107,16 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         let set = Arc::clone(&self.set);
         // The host may lack a family.
         let families = [(V4, Family::V4), (V6, Family::V6)];
-        let bound = || families.map(|(number, family)| (number, sockets.fd(family)));
+        let bound = || {
+            let fds = families.map(|(number, family)| Some((number, sockets.fd(family)?)));
+            fds.into_iter().flatten()
+        };
         for (number, fd) in bound() {
-            fd.map_or(Ok(()), |fd| set.add(number, fd))?;
+            set.add(number, fd)?;
         }
         let result = self.receive_while_bound(&set, sockets, receiver);
         for (_, fd) in bound() {
-            fd.map_or(Ok(()), |fd| set.remove(fd))?;
+            set.remove(fd)?;
         }
         result
     }
@@ -120,7 +128,7 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         receiver: &mut S::Receiver,
     ) -> io::Result<()> {
         loop {
-            self.watch_tun(!self.dataplane.is_busy())?;
+            self.watch_tun(!self.lane.is_busy())?;
             let ready = set.wait(None)?;
             if ready.has(REBOUND) {
                 return Ok(());
@@ -165,11 +173,11 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
                 self.take(now, &routes, message);
             }
         }
-        if !self.dataplane.is_busy() {
+        if !self.lane.is_busy() {
             if count == 1 && self.batch.accepted.len() <= QUIET_PACKETS {
                 Egress::lend_a_hand(&self.egress);
             } else {
-                self.dataplane.hand_over();
+                self.lane.hand_over();
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ use hushwire_proto::path::Path;
 
 use crate::clock;
 use crate::dataplane::{Dataplane, Peer};
+use crate::lane::Lane;
 use crate::run::{OVERHEAD, Run};
 
 /// Bytes that wait to be sent: three of the largest packets with what sealing adds.
@@ -23,6 +24,7 @@ const FULL_ENOUGH: usize = 60 * 1024;
 /// The send buffer of one thread.
 pub(crate) struct Outbox<S: DatagramSocket> {
     dataplane: Arc<Dataplane<S>>,
+    lane: Arc<Lane<S>>,
     buffer: Box<[u8]>,
     used: usize,
     runs: Vec<Run>,
@@ -32,9 +34,10 @@ pub(crate) struct Outbox<S: DatagramSocket> {
 }
 
 impl<S: DatagramSocket> Outbox<S> {
-    pub(crate) fn new(dataplane: Arc<Dataplane<S>>) -> Self {
+    pub(crate) fn new(dataplane: Arc<Dataplane<S>>, lane: Arc<Lane<S>>) -> Self {
         Self {
             dataplane,
+            lane,
             buffer: vec![0; SEND_BUFFER].into(),
             used: 0,
             runs: Vec::with_capacity(128),
@@ -69,7 +72,7 @@ impl<S: DatagramSocket> Outbox<S> {
         match self.runs.last_mut().filter(|_| fits) {
             Some(run) => run.push(size),
             None => {
-                let count_max = self.dataplane.max_segments(Family::of(path.remote), size);
+                let count_max = self.lane.max_segments(Family::of(path.remote), size);
                 self.runs
                     .push(Run::new(peer, path, tos, start, size, count_max));
             }
@@ -97,7 +100,7 @@ impl<S: DatagramSocket> Outbox<S> {
     }
 
     fn send(&mut self) {
-        let Some(sockets) = self.dataplane.sockets() else {
+        let Some(sockets) = self.lane.sockets() else {
             return;
         };
         let mut transmits = recycle(std::mem::take(&mut self.transmits));

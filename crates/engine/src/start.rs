@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use hushwire_io::offload::Coalescer;
@@ -15,9 +15,9 @@ use crate::dataplane::{Dataplane, Device};
 use crate::egress::Egress;
 use crate::ingress::Ingress;
 use crate::log::Logger;
+use crate::memory::MemoryLimit;
 use crate::random::SystemRandom;
 use crate::report::OffloadReport;
-use crate::sandbox::{self, Sandbox, SandboxError, ThreadClass, Warden};
 use crate::stats::Stats;
 use crate::uapi::{ControlSocket, Server, Target};
 
@@ -32,8 +32,9 @@ pub struct Options {
     pub udp: UdpOptions,
     /// The control socket, if there is to be one.
     pub control_socket: Option<ControlSocket>,
-    /// What its threads give up once everything is open.
-    pub sandbox: Sandbox,
+    /// The most memory that the process may take, in bytes of its resident set. What would not
+    /// fit is refused when it is configured; packets and handshakes always find memory.
+    pub memory_limit: Option<u64>,
 }
 
 /// Why an engine did not start.
@@ -43,8 +44,6 @@ pub enum StartError {
     Io(&'static str, io::Error),
     /// The UDP sockets could not be bound.
     Udp(UdpError),
-    /// A layer of the sandbox that must be there is not.
-    Sandbox(SandboxError),
 }
 
 impl fmt::Display for StartError {
@@ -52,45 +51,21 @@ impl fmt::Display for StartError {
         match self {
             Self::Io(what, error) => write!(f, "{what}: {error}"),
             Self::Udp(error) => error.fmt(f),
-            Self::Sandbox(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for StartError {}
 
-impl From<SandboxError> for StartError {
-    fn from(error: SandboxError) -> Self {
-        Self::Sandbox(error)
-    }
-}
-
 /// A running device.
 pub struct Engine {
     target: Target,
     threads: Vec<JoinHandle<()>>,
-    warden: Warden,
-}
-
-/// What a thread will do.
-struct Task {
-    name: &'static str,
-    class: ThreadClass,
-    run: Box<dyn FnOnce() + Send>,
-}
-
-impl Task {
-    fn new(name: &'static str, class: ThreadClass, run: impl FnOnce() + Send + 'static) -> Self {
-        Self {
-            name,
-            class,
-            run: Box::new(run),
-        }
-    }
 }
 
 impl Engine {
-    /// Starts the threads of a device. Its sockets are bound when this returns.
+    /// Starts the threads of a device: two for each queue of `tun`, and those of the control socket
+    /// and the protocol. Its sockets are bound when this returns.
     pub fn start(tun: &Tun, options: Options) -> Result<Self, StartError> {
         let io = |what| move |error| StartError::Io(what, error);
         let monitor = Monitor::open(tun).map_err(io("watching the device"))?;
@@ -99,89 +74,69 @@ impl Engine {
         let tables = Arc::clone(device.tables());
         let mtu = tun.mtu() as usize;
         device.set_mtu(mtu);
-        let dataplane =
-            Dataplane::new(tables, mtu, options.log).map_err(io("wake-up descriptors"))?;
+        let lanes = tun.queues().count();
+        let memory = options
+            .memory_limit
+            .map(|limit| MemoryLimit::new(limit, lanes))
+            .transpose()
+            .map_err(io("limiting memory"))?;
+        if let Some(memory) = &memory {
+            let bytes = usize::try_from(memory.staging()).unwrap_or(usize::MAX);
+            tables.staging().set_max(bytes);
+        }
+        let dataplane = Dataplane::new(tables, lanes, mtu, memory, options.log)
+            .map_err(io("wake-up descriptors"))?;
         let dataplane = Arc::new(dataplane);
         let mut binding = Binding::new(options.udp);
         binding.open(&dataplane).map_err(StartError::Udp)?;
         let state = Arc::new(State::new(device, binding));
         let target = Target::new(Arc::clone(&dataplane), Arc::clone(&state));
-        let control = Control::new(dataplane, state, monitor, routes);
         let mut engine = Self {
-            target,
+            target: target.clone(),
             threads: Vec::new(),
-            warden: Warden::new(options.sandbox),
         };
-        let tasks = engine
-            .tasks(tun, control, options.control_socket)
-            .map_err(io("preparing threads"))?;
-        // All is open now.
-        engine.warden.enter_process()?;
-        if let Err(error) = engine.spawn_all(tasks) {
+        let control = Control::new(dataplane, state, monitor, routes);
+        let started = engine.spawn_all(tun, control, options.control_socket);
+        if let Err(error) = started {
             engine.stop();
             engine.wait();
-            return Err(error);
+            return Err(StartError::Io("starting threads", error));
         }
         Ok(engine)
     }
 
-    fn tasks(
-        &self,
+    fn spawn_all(
+        &mut self,
         tun: &Tun,
         control: Control,
         control_socket: Option<ControlSocket>,
-    ) -> io::Result<Vec<Task>> {
-        let mut tasks = Vec::new();
-        for (number, queue) in tun.queues().enumerate() {
-            let dataplane = self.target.dataplane();
-            let egress = Egress::new(Arc::clone(queue), Arc::clone(dataplane))?;
+    ) -> io::Result<()> {
+        let dataplane = Arc::clone(self.target.dataplane());
+        for (queue, lane) in tun.queues().zip(dataplane.lanes()) {
+            let egress = Egress::new(Arc::clone(queue), Arc::clone(&dataplane), Arc::clone(lane))?;
             let egress = Arc::new(Mutex::new(egress));
-            if number == 0 {
-                let ingress = Ingress::new(
-                    Arc::clone(queue),
-                    Coalescer::new(Arc::clone(tun.offloads())),
-                    Arc::clone(dataplane),
-                    Arc::clone(&egress),
-                )?;
-                let receiver = Receiver::new(MESSAGES_AT_ONCE);
-                let run = move || ingress.run(receiver);
-                tasks.push(Task::new("ingress", ThreadClass::Ingress, run));
-            }
-            let run = move || Egress::run(&egress);
-            tasks.push(Task::new("egress", ThreadClass::Egress, run));
+            let ingress = Ingress::new(
+                Arc::clone(queue),
+                Coalescer::new(Arc::clone(tun.offloads())),
+                Arc::clone(&dataplane),
+                Arc::clone(lane),
+                Arc::clone(&egress),
+            )?;
+            let receiver = Receiver::new(MESSAGES_AT_ONCE);
+            self.spawn("ingress", move || ingress.run(receiver))?;
+            self.spawn("egress", move || Egress::run(&egress))?;
         }
-        let run = move || control.run();
-        tasks.push(Task::new("control", ThreadClass::Control, run));
+        self.spawn("control", move || control.run())?;
         if let Some(socket) = control_socket {
-            let server = Server::new(socket, self.target.clone(), self.warden.clone())?;
-            let run = move || server.run();
-            tasks.push(Task::new("uapi", ThreadClass::Uapi, run));
+            let server = Server::new(socket, self.target.clone())?;
+            self.spawn("uapi", move || server.run())?;
         }
-        Ok(tasks)
+        Ok(())
     }
 
-    fn spawn_all(&mut self, tasks: Vec<Task>) -> Result<(), StartError> {
-        for task in tasks {
-            let warden = self.warden.clone();
-            let (tell, told) = mpsc::sync_channel(1);
-            let thread = thread::Builder::new()
-                .name(task.name.into())
-                .spawn(move || {
-                    let entered = warden.enter_thread(task.class);
-                    let is_in = entered.is_ok();
-                    // Whoever started us waits for it.
-                    let _ = tell.send(entered);
-                    if is_in {
-                        (task.run)();
-                    }
-                });
-            self.threads
-                .push(thread.map_err(|error| StartError::Io("starting threads", error))?);
-            told.recv().map_err(|_| {
-                let error = io::Error::other("a thread ended before its work began");
-                StartError::Io("starting threads", error)
-            })??;
-        }
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = thread::Builder::new().name(name.into()).spawn(run)?;
+        self.threads.push(thread);
         Ok(())
     }
 
@@ -204,12 +159,6 @@ impl Engine {
             tun: Arc::clone(tun.offloads()),
             dataplane: Arc::clone(self.target.dataplane()),
         }
-    }
-
-    /// How far the sandbox of its threads goes.
-    #[must_use]
-    pub fn sandbox_report(&self) -> sandbox::Report {
-        self.warden.report()
     }
 
     /// Something to end the engine with from another thread.

@@ -5,6 +5,7 @@
 //! kernel hands out, merging the packets that it is handed. [`process`] is what a daemon needs to
 //! hand its descriptors to a process in the background.
 
+pub mod memory;
 pub mod offload;
 pub mod process;
 pub mod tun;

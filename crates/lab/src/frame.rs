@@ -1,9 +1,9 @@
 //! Ethernet frames, as far as a link that harms them has to understand them.
 
 /// Destination, source and type.
-const ETHERNET_HEADER: usize = 14;
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
+pub(crate) const ETHERNET_HEADER: usize = 14;
+pub(crate) const IPV4: u16 = 0x0800;
+pub(crate) const IPV6: u16 = 0x86dd;
 const ARP: u16 = 0x0806;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;

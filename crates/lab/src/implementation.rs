@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 use std::{env, fmt};
 
@@ -177,6 +177,14 @@ impl Daemon {
         self.process.is_running()
     }
 
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When it still runs after the limit.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        self.process.wait(limit)
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has.
     ///
     /// # Errors
@@ -237,7 +245,10 @@ pub(crate) fn release_binary(name: &str) -> PathBuf {
     }
 }
 
-pub(crate) fn peers_directory() -> PathBuf {
+/// Where the programs of other makes are: `HUSHWIRE_PEERS_DIR`, or target/peers/bin of the workspace. What else
+/// `cargo xtask install-peers` brings lies beside it.
+#[must_use]
+pub fn peers_directory() -> PathBuf {
     match env::var_os("HUSHWIRE_PEERS_DIR") {
         Some(path) => path.into(),
         None => workspace().join("target/peers/bin"),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::world::World;
-use crate::{Faults, FaultyLink, Host, Result};
+use crate::{Faults, FaultyLink, Host, Result, Wire};
 
 /// A private world of hosts and links. Several may exist at once and see nothing of each other.
 ///
@@ -75,5 +75,14 @@ impl Lab {
         faults: Faults,
     ) -> Result<FaultyLink> {
         FaultyLink::new(a, a_interface, b, b_interface, faults)
+    }
+
+    /// Gives a host an interface, up, whose cable ends with the caller, who hears and says what he likes on it.
+    ///
+    /// # Errors
+    /// When the host has an interface of that name or a default route already, /dev/net/tun may not be opened, or ip(8)
+    /// is not installed.
+    pub fn wire(&self, host: &Host, interface: &str) -> Result<Wire> {
+        Wire::new(host, interface)
     }
 }

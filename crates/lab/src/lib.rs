@@ -30,9 +30,11 @@
 //! Root, or [`hushwire_netlink::user_namespace::become_root_in_user_namespace`] first.
 #![forbid(unsafe_code)]
 
+mod datagram;
 mod error;
 mod faults;
 mod faulty_link;
+mod flood;
 mod frame;
 mod host;
 mod implementation;
@@ -45,16 +47,20 @@ mod stream;
 mod tools;
 mod tunnel;
 mod uapi;
+mod udp_queue;
 mod usage;
 pub mod vm;
 mod wait;
+mod wire;
 mod world;
 
+pub use datagram::Datagram;
 pub use error::{Error, Result};
 pub use faults::Faults;
 pub use faulty_link::FaultyLink;
+pub use flood::{Flood, Flooded};
 pub use host::Host;
-pub use implementation::{Daemon, Implementation};
+pub use implementation::{Daemon, Implementation, peers_directory};
 pub use iperf::{Iperf, Throughput};
 pub use lab::Lab;
 pub use lane::LaneCounts;
@@ -63,5 +69,7 @@ pub use process::{Output, Process};
 pub use stream::send_and_compare;
 pub use tools::require_tools;
 pub use tunnel::{KeyPair, Tunnel, TunnelEnd, TunnelOptions};
+pub use udp_queue::UdpQueue;
 pub use usage::Usage;
 pub use wait::wait_until;
+pub use wire::Wire;

@@ -130,7 +130,7 @@ pub(crate) fn family_of(address: IpAddr) -> AddressFamily {
     }
 }
 
-fn parse_address(message: RouteNetlinkMessage) -> Option<Address> {
+pub(crate) fn parse_address(message: RouteNetlinkMessage) -> Option<Address> {
     let RouteNetlinkMessage::NewAddress(message) = message else {
         return None;
     };

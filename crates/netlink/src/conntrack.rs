@@ -48,7 +48,7 @@ fn request_flush() -> io::Result<()> {
 }
 
 /// The code in an acknowledgement: 0, or a negative error number.
-fn error_code(reply: &[u8]) -> Option<i32> {
+pub(crate) fn error_code(reply: &[u8]) -> Option<i32> {
     let kind = u16::from_ne_bytes(reply.get(4..6)?.try_into().ok()?);
     let code = i32::from_ne_bytes(reply.get(16..20)?.try_into().ok()?);
     (kind == NLMSG_ERROR).then_some(code)

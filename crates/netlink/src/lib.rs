@@ -14,6 +14,8 @@ mod address;
 mod attribute;
 pub mod conntrack;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod genetlink;
 mod link;
 pub mod mount;

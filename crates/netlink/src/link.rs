@@ -293,7 +293,7 @@ fn message_for(index: u32) -> LinkMessage {
     message
 }
 
-fn parse_link(message: RouteNetlinkMessage) -> Option<Link> {
+pub(crate) fn parse_link(message: RouteNetlinkMessage) -> Option<Link> {
     let RouteNetlinkMessage::NewLink(message) = message else {
         return None;
     };

@@ -271,7 +271,7 @@ impl fmt::Display for Description {
     }
 }
 
-fn parse_route(message: RouteNetlinkMessage) -> Option<Route> {
+pub(crate) fn parse_route(message: RouteNetlinkMessage) -> Option<Route> {
     let RouteNetlinkMessage::NewRoute(message) = message else {
         return None;
     };
@@ -302,7 +302,7 @@ fn parse_route(message: RouteNetlinkMessage) -> Option<Route> {
     Some(route)
 }
 
-fn table_of(message: &RouteNetlinkMessage) -> Option<u32> {
+pub(crate) fn table_of(message: &RouteNetlinkMessage) -> Option<u32> {
     let RouteNetlinkMessage::NewRoute(message) = message else {
         return None;
     };
@@ -318,7 +318,7 @@ fn table_of(message: &RouteNetlinkMessage) -> Option<u32> {
     )
 }
 
-fn parse_path(message: &RouteNetlinkMessage) -> Option<Path> {
+pub(crate) fn parse_path(message: &RouteNetlinkMessage) -> Option<Path> {
     let RouteNetlinkMessage::NewRoute(message) = message else {
         return None;
     };

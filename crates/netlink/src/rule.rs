@@ -184,7 +184,7 @@ impl fmt::Display for Rule {
     }
 }
 
-fn parse_rule(message: RouteNetlinkMessage, family: IpFamily) -> Option<Rule> {
+pub(crate) fn parse_rule(message: RouteNetlinkMessage, family: IpFamily) -> Option<Rule> {
     let RouteNetlinkMessage::NewRule(message) = message else {
         return None;
     };

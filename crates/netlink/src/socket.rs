@@ -108,30 +108,11 @@ impl Netlink {
         let mut consistent = true;
         loop {
             let received = self.receive(operation)?;
-            let mut rest = self.buffer.get(..received).unwrap_or_default();
-            while let Some((bytes, tail)) = split_message(rest) {
-                rest = tail;
-                let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes)
-                    .map_err(|e| Error::reply(operation(), e))?;
-                if answer.header.sequence_number != self.sequence {
-                    continue; // the late tail of a request that failed before
-                }
-                consistent &= answer.header.flags & NLM_F_DUMP_INTR == 0;
-                match answer.payload {
-                    NetlinkPayload::InnerMessage(inner) => on_answer(inner),
-                    NetlinkPayload::Done(_) => return Ok(consistent),
-                    NetlinkPayload::Error(error) => {
-                        let Some(code) = error.code else {
-                            return Ok(consistent);
-                        };
-                        return Err(Error::Refused {
-                            operation: operation(),
-                            source: io::Error::from_raw_os_error(code.get().saturating_abs()),
-                            detail: kernel_sentence(&error.header, answer.header.flags),
-                        });
-                    }
-                    _ => {}
-                }
+            let datagram = self.buffer.get(..received).unwrap_or_default();
+            let read = read_answers(datagram, self.sequence, operation, &mut on_answer)?;
+            consistent &= read.consistent;
+            if read.last {
+                return Ok(consistent);
             }
         }
     }
@@ -169,6 +150,51 @@ impl Netlink {
         }
         Ok(length)
     }
+}
+
+/// What a datagram meant to a request.
+pub(crate) struct ReadAnswers {
+    /// False when the kernel says that a dump is not consistent.
+    pub(crate) consistent: bool,
+    /// Whether nothing more will come.
+    pub(crate) last: bool,
+}
+
+/// Takes in what a datagram brings to the request of this number.
+pub(crate) fn read_answers(
+    datagram: &[u8],
+    sequence: u32,
+    operation: &dyn Fn() -> String,
+    on_answer: &mut dyn FnMut(RouteNetlinkMessage),
+) -> Result<ReadAnswers> {
+    let mut consistent = true;
+    let mut last = false;
+    let mut rest = datagram;
+    while !last && let Some((bytes, tail)) = split_message(rest) {
+        rest = tail;
+        let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes)
+            .map_err(|e| Error::reply(operation(), e))?;
+        if answer.header.sequence_number != sequence {
+            continue; // the late tail of a request that failed before
+        }
+        consistent &= answer.header.flags & NLM_F_DUMP_INTR == 0;
+        match answer.payload {
+            NetlinkPayload::InnerMessage(inner) => on_answer(inner),
+            NetlinkPayload::Done(_) => last = true,
+            NetlinkPayload::Error(error) => match error.code {
+                None => last = true,
+                Some(code) => {
+                    return Err(Error::Refused {
+                        operation: operation(),
+                        source: io::Error::from_raw_os_error(code.get().saturating_abs()),
+                        detail: kernel_sentence(&error.header, answer.header.flags),
+                    });
+                }
+            },
+            _ => {}
+        }
+    }
+    Ok(ReadAnswers { consistent, last })
 }
 
 /// A netlink socket of a protocol; none is the first, `NETLINK_ROUTE`.

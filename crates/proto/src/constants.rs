@@ -30,6 +30,9 @@ pub const REKEY_ON_RECEIVE_AFTER: Duration = Duration::from_secs(
 pub const ZERO_KEYS_AFTER: Duration = Duration::from_secs(3 * REJECT_AFTER_TIME.as_secs());
 /// Packets that wait for a handshake, per peer; the oldest is dropped for a new one.
 pub const STAGED_PACKETS_MAX: usize = 128;
+/// Bytes of packets that wait for handshakes, over all peers of a device. Not of the paper: 128
+/// packets for each of 20,000 peers would be gigabytes.
+pub const STAGED_BYTES_MAX: usize = 32 << 20;
 /// How long a device stays under load after its handshake queue was last an eighth full.
 pub const UNDER_LOAD_FOR: Duration = Duration::from_secs(1);
 /// Sealed packets are padded to a multiple of this many bytes, but never past the MTU.

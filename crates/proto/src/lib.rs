@@ -44,6 +44,7 @@ pub mod peer;
 pub mod provider;
 pub mod ratelimiter;
 pub mod replay;
+pub mod staging;
 mod sync;
 pub mod tables;
 pub mod tai64n;

@@ -17,11 +17,12 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
-use crate::constants::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT, STAGED_PACKETS_MAX};
+use crate::constants::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT};
 use crate::crypto::Crypto;
 use crate::key::PublicKey;
 use crate::keypair::{Keypair, Role};
 use crate::path::Path;
+use crate::staging::{Staging, StagingBudget};
 use crate::sync::{Mutex, Snapshot};
 use crate::tables::Tables;
 use crate::time::{AtomicInstant, Instant};
@@ -39,7 +40,7 @@ pub struct Peer<C: Crypto> {
     /// The keypair to send with: `keypairs.current`, published.
     current: Snapshot<Keypair<C>>,
     path: Mutex<Option<Path>>,
-    staged: Mutex<VecDeque<Vec<u8>>>,
+    staged: Staging,
     activity: Activity,
     tx_bytes: AtomicU64,
     rx_bytes: AtomicU64,
@@ -59,14 +60,14 @@ pub struct Reservation<C: Crypto> {
 }
 
 impl<C: Crypto> Peer<C> {
-    pub(crate) fn new(id: PeerId, public_key: PublicKey) -> Self {
+    pub(crate) fn new(id: PeerId, public_key: PublicKey, budget: Arc<StagingBudget>) -> Self {
         Self {
             id,
             public_key,
             keypairs: Mutex::new(Keypairs::default()),
             current: Snapshot::default(),
             path: Mutex::new(None),
-            staged: Mutex::new(VecDeque::new()),
+            staged: Staging::new(budget),
             activity: Activity::default(),
             tx_bytes: AtomicU64::new(0),
             rx_bytes: AtomicU64::new(0),
@@ -171,11 +172,7 @@ impl<C: Crypto> Peer<C> {
     /// Keeps a packet until there is a keypair; the peer then needs [`Tables::request_service`].
     /// The oldest goes when there are too many.
     pub fn stage(&self, packet: Vec<u8>) {
-        let mut staged = self.staged.lock();
-        if staged.len() >= STAGED_PACKETS_MAX {
-            staged.pop_front();
-        }
-        staged.push_back(packet);
+        self.staged.push(packet);
         self.send_wanted.store(true, Ordering::Release);
     }
 
@@ -233,7 +230,7 @@ impl<C: Crypto> Peer<C> {
     }
 
     pub(crate) fn take_staged(&self) -> VecDeque<Vec<u8>> {
-        core::mem::take(&mut *self.staged.lock())
+        self.staged.take()
     }
 
     /// Has what waits, if anything does, count as staged anew.
@@ -249,7 +246,7 @@ impl<C: Crypto> Peer<C> {
     }
 
     pub(crate) fn has_staged(&self) -> bool {
-        !self.staged.lock().is_empty()
+        !self.staged.is_empty()
     }
 
     /// The keypair to send with, if it may still send.

@@ -12,6 +12,7 @@ use crate::allowed_ips::AllowedIps;
 use crate::crypto::Crypto;
 use crate::keypair::Keypair;
 use crate::peer::Peer;
+use crate::staging::StagingBudget;
 use crate::sync::{Mutex, Snapshot};
 
 /// The allowed-IPs table of a device.
@@ -56,6 +57,7 @@ pub struct Tables<C: Crypto> {
     routes: Snapshot<Routes<C>>,
     indices: Indices<C>,
     service: Mutex<VecDeque<Arc<Peer<C>>>>,
+    staging: Arc<StagingBudget>,
 }
 
 impl<C: Crypto> Tables<C> {
@@ -64,6 +66,7 @@ impl<C: Crypto> Tables<C> {
             routes: Snapshot::new(Some(Arc::new(AllowedIps::default()))),
             indices: Indices::new(),
             service: Mutex::new(VecDeque::new()),
+            staging: Arc::default(),
         }
     }
 
@@ -80,6 +83,12 @@ impl<C: Crypto> Tables<C> {
             let route = routes?.lookup(address)?;
             Some(Arc::clone(&route.peer))
         })
+    }
+
+    /// What packets that wait for sessions may take, over all peers.
+    #[must_use]
+    pub const fn staging(&self) -> &Arc<StagingBudget> {
+        &self.staging
     }
 
     /// The session whose packets carry this receiver index.

@@ -39,6 +39,13 @@ pub enum Operation {
     SetDns(Dns),
     /// Takes them away again.
     UnsetDns(Dns),
+    /// Puts name servers in the place of what the resolver knows now.
+    ReplaceDns {
+        /// What is there, if anything.
+        old: Option<Dns>,
+        /// What is to be there.
+        new: Dns,
+    },
     /// Adds a route through the interface.
     AddRoute(InterfaceRoute),
     /// Deletes a route through the interface.
@@ -110,8 +117,6 @@ pub struct Daemon {
     pub program: PathBuf,
     /// The name that it is started under, if that is not the path.
     pub started_as: Option<OsString>,
-    /// Whether it will have to listen on a port below 1024, and must not give up the right to.
-    pub low_ports: bool,
 }
 
 /// A change of a device.
@@ -163,7 +168,7 @@ pub struct Dns {
     pub resolver: Resolver,
     /// The servers. Never none: domains alone do nothing.
     pub servers: Vec<String>,
-    /// The domains to search.
+    /// The domains to search; for systemd-resolved also those to route by (`~.` is all names).
     pub search: Vec<String>,
 }
 
@@ -209,7 +214,7 @@ impl Operation {
             Self::AddAddress(address) => change_address("add", address, interface),
             Self::DeleteAddress(address) => change_address("delete", address, interface),
             Self::SetMtuUp(mtu) => format!("ip link set mtu {mtu} up dev {interface}"),
-            Self::SetDns(dns) => dns.set_command(interface),
+            Self::SetDns(dns) | Self::ReplaceDns { new: dns, .. } => dns.set_command(interface),
             Self::UnsetDns(dns) => dns.unset_command(interface),
             Self::AddRoute(route) => route.command("add", interface),
             Self::DeleteRoute(route) => route.command("delete", interface),

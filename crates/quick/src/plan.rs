@@ -9,7 +9,7 @@ use hushwire_netlink::{IpFamily, MAIN_TABLE, Prefix as NetworkPrefix, Rule};
 
 use crate::Failure;
 use crate::file::QuickFile;
-use crate::operation::{Dns, Event, Hook, InterfaceRoute, Operation};
+use crate::operation::{Dns, Event, Hook, InterfaceRoute, Operation, Resolver};
 use crate::system::System;
 use crate::words::family_of;
 
@@ -19,6 +19,8 @@ const FIRST_TABLE: u32 = 51820;
 const OVERHEAD: u32 = 80;
 /// The MTU where nothing tells another, in bytes.
 const ETHERNET: u32 = 1500;
+/// The domain by which systemd-resolved sends all names to an interface's servers.
+pub(crate) const ALL_NAMES: &str = "~.";
 
 /// What becomes of the allowed IPs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +66,16 @@ pub fn hooks<'a>(
 
 /// The name servers of a file. Domains alone are not enough.
 pub fn dns(file: &QuickFile, system: &mut dyn System) -> Option<Dns> {
-    (!file.dns.is_empty()).then(|| Dns {
-        resolver: system.resolver(),
+    if file.dns.is_empty() {
+        return None;
+    }
+    let resolver = system.resolver();
+    // As `resolvconf -x` has it: all names go to these servers.
+    let all = (resolver == Resolver::Resolved).then(|| ALL_NAMES.to_owned());
+    Some(Dns {
+        resolver,
         servers: file.dns.clone(),
-        search: file.search.clone(),
+        search: all.into_iter().chain(file.search.iter().cloned()).collect(),
     })
 }
 

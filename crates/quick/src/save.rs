@@ -66,7 +66,11 @@ fn settings(file: &QuickFile, system: &mut dyn System) -> Result<String, Failure
     for address in system.addresses()? {
         line("Address", &shown_address(&address.prefix));
     }
-    for server in system.known_servers() {
+    for server in system
+        .name_servers()
+        .into_iter()
+        .flat_map(|dns| dns.servers)
+    {
         line("DNS", &server);
     }
     if file.mtu.is_some()

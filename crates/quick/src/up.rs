@@ -78,7 +78,7 @@ fn bring_up(
     transaction: &mut Transaction<'_>,
 ) -> Result<(), Failure> {
     let interface = transaction.interface();
-    create(file, options, transaction)?;
+    create(options, transaction)?;
     transaction.run_all(plan::hooks(Event::PreUp, file, interface))?;
     let text = Passthrough(Rc::new(file.passthrough.clone()));
     transaction.run(&Operation::Configure(text))?;
@@ -97,17 +97,9 @@ fn bring_up(
     transaction.run_all(plan::hooks(Event::PostUp, file, interface))
 }
 
-fn create(
-    file: &QuickFile,
-    options: &Options,
-    transaction: &mut Transaction<'_>,
-) -> Result<(), Failure> {
-    let found = options.daemon.clone().map(|daemon| Daemon {
-        low_ports: file.has_low_port(),
-        ..daemon
-    });
+fn create(options: &Options, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let daemon = || {
-        found.clone().ok_or_else(|| {
+        options.daemon.clone().ok_or_else(|| {
             Failure::new("there is no daemon to run the interface; install hushwired")
         })
     };
@@ -118,7 +110,7 @@ fn create(
         return Ok(());
     };
     let can_fall_back = options.backend == Backend::Auto && transaction.system.lacks_module();
-    let Some(daemon) = found.clone().filter(|_| can_fall_back) else {
+    let Some(daemon) = options.daemon.clone().filter(|_| can_fall_back) else {
         return Err(failure);
     };
     transaction.explain(&failure);

@@ -2,6 +2,7 @@
 
 mod candidate;
 mod crowd;
+mod flood;
 mod machine;
 mod measure;
 mod metric;
@@ -65,6 +66,9 @@ pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
 /// The measurement itself; needs root and everything in place.
 pub(crate) fn measure(paths: &Paths, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
+    if options.plan == Plan::Flood {
+        return flood::flood(&options, &paths.release("hushwire-bench"));
+    }
     let mut samples = Samples::default();
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);

@@ -17,12 +17,14 @@ pub(crate) struct Options {
     pub(crate) candidates: Vec<Candidate>,
     /// How many peers are idle.
     pub(crate) peers: u32,
+    /// Hostile packets a second.
+    pub(crate) rate: u32,
 }
 
 impl Options {
     pub(crate) const HELP: &'static str = "\
 Usage: cargo xtask bench [--rounds N] [--seconds N] [--quick] [--json FILE] [--only NAME,...]
-       cargo xtask bench scaling|handshakes|idle [the same options] [--peers N]
+       cargo xtask bench scaling|handshakes|idle|flood [the same options] [--peers N] [--rate N]
        cargo xtask bench micro [--only CASE]... [--json FILE]
 
 Measures whole tunnels between two hosts of the laboratory, both ends on this
@@ -35,11 +37,14 @@ every metric is taken of all of them in turn; the table shows medians.
   --json FILE     Write all samples, medians and ratios to FILE
   --only NAME,... Only these of: veth, hushwired, wireguard-go, boringtun, gotatun
   --peers N       How many peers are idle (default 20000)
+  --rate N        Hostile packets a second, up to 100000 (default 20000)
 
 `bench scaling` measures throughput with 1, 4 and 16 streams, and one stream with
 1, 100 and 10,000 peers configured. `bench handshakes` counts the handshakes a
 second that a daemon answers on one core. `bench idle` configures peers
 that never speak, measures memory, and how long our `wg setconf` and `wg show dump` take.
+`bench flood` measures one stream alone and while strangers send hostile packets of
+each kind from spoofed addresses; they go through a cable inside the laboratory only.
 
 `bench micro` times small pieces of work instead (the cipher by implementation,
 size and batch, the handshake, routing, the replay window, checksums, splitting
@@ -55,6 +60,7 @@ and joining, parsing); its --only takes part of a case's name.
             json: None,
             candidates: plan.candidates().to_vec(),
             peers: 20_000,
+            rate: 20_000,
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
@@ -68,6 +74,7 @@ and joining, parsing); its --only takes part of a case's name.
                 "--seconds" => options.seconds = positive(word, value()?)?,
                 "--quick" => (options.rounds, options.seconds) = (2, 1),
                 "--peers" => options.peers = positive(word, value()?)?,
+                "--rate" => options.rate = positive(word, value()?)?,
                 "--json" => options.json = Some(PathBuf::from(value()?)),
                 "--only" => {
                     options.candidates = value()?
@@ -86,7 +93,7 @@ and joining, parsing); its --only takes part of a case's name.
 
     /// The bare link answers no handshakes and has no peers.
     fn check(&self) -> Result<()> {
-        let needs_daemon = matches!(self.plan, Plan::Handshakes | Plan::Idle);
+        let needs_daemon = matches!(self.plan, Plan::Handshakes | Plan::Idle | Plan::Flood);
         if needs_daemon && self.candidates.contains(&Candidate::Veth) {
             return Err(Error::Usage("veth is no daemon".to_owned()));
         }
@@ -122,6 +129,7 @@ mod tests {
             json: Some("/tmp/x".into()),
             candidates: vec![Candidate::Veth, Candidate::Gotatun],
             peers: 20_000,
+            rate: 20_000,
         };
         assert_eq!(options, expected);
         assert_eq!(parse("--quick").expect("valid").seconds, 1);
@@ -129,6 +137,7 @@ mod tests {
         assert_eq!((options.plan, options.rounds), (Plan::Handshakes, 2));
         assert!(!options.candidates.contains(&Candidate::Veth));
         assert_eq!(parse("idle --peers 5").expect("valid").peers, 5);
+        assert_eq!(parse("flood --rate 5").expect("valid").rate, 5);
     }
 
     #[test]
@@ -142,6 +151,8 @@ mod tests {
             "fast",
             "idle --only veth",
             "idle --peers 0",
+            "flood --only veth",
+            "flood --rate 0",
             "--rounds 2 idle",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -14,13 +14,16 @@ pub(crate) enum Plan {
     Handshakes,
     /// Peers that never speak.
     Idle,
+    /// A stream while hostile packets pour in.
+    Flood,
 }
 
 impl Plan {
-    const NAMED: [(&'static str, Self); 3] = [
+    const NAMED: [(&'static str, Self); 4] = [
         ("scaling", Self::Scaling),
         ("handshakes", Self::Handshakes),
         ("idle", Self::Idle),
+        ("flood", Self::Flood),
     ];
 
     /// The plan that the arguments ask for, and the arguments that are left.
@@ -55,6 +58,8 @@ impl Plan {
                 Metric::TcpTenThousandPeers,
             ],
             Self::Handshakes => &[Metric::Handshakes],
+            // It has a table of its own.
+            Self::Flood => &[],
             Self::Idle => &[
                 Metric::IdlePeersMemory,
                 Metric::IdlePeersTime,
@@ -69,7 +74,7 @@ impl Plan {
         match self {
             Self::Tunnels | Self::Scaling => &Candidate::ALL,
             // The others answer a hundred handshakes a second and cookies beyond that.
-            Self::Handshakes => &[Candidate::Hushwired, Candidate::WireguardGo],
+            Self::Handshakes | Self::Flood => &[Candidate::Hushwired, Candidate::WireguardGo],
             Self::Idle => &[
                 Candidate::Hushwired,
                 Candidate::WireguardGo,

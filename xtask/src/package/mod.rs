@@ -1,10 +1,11 @@
-//! `cargo xtask package`: the Debian package.
+//! `cargo xtask package`: the Debian package, by cargo-deb.
 //!
-//! It is put together here, with `dpkg-deb` from what `cargo xtask install` lays out, and not by cargo-deb: manual pages,
-//! completion and units come out of the built program and that layout, so cargo-deb, which takes a fixed list of files,
-//! would need the same preparation and be one more tool to build.
+//! What the package says of itself, and where its files come from, is in `[package.metadata.deb]` of `crates/cli`. Manual
+//! pages, completion and units come out of the built program and out of `cargo xtask install`: they are laid out here
+//! first, and then taken by cargo-deb, which builds nothing.
 
-mod control;
+mod cargo_deb;
+mod licences;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,24 +16,10 @@ use crate::error::{Error, Result};
 use crate::install;
 use crate::paths::Paths;
 use crate::process::{output, run};
-use control::{Control, Needs};
+
+pub(crate) use cargo_deb::install as install_cargo_deb;
 
 const NAME: &str = "hushwire";
-/// What dpkg calls on the way.
-const SCRIPTS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
-/// Stands in the scripts for the files that wireguard-tools has too.
-const DIVERTED: &str = "@diverted@";
-/// These files, by their names in the package. Units have a second name on systems where `/lib` is `/usr/lib`, and dpkg
-/// knows a file by the name that its package gave it.
-const SHARED: [&str; 7] = [
-    "/usr/bin/wg",
-    "/usr/bin/wg-quick",
-    "/usr/share/bash-completion/completions/wg",
-    "/usr/lib/systemd/system/wg-quick@.service",
-    "/usr/lib/systemd/system/wg-quick.target",
-    "/lib/systemd/system/wg-quick@.service",
-    "/lib/systemd/system/wg-quick.target",
-];
 
 /// Where things come from and go to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,7 +34,8 @@ impl Options {
     pub(crate) const HELP: &'static str = "\
 Build the Debian package of hushwire and print its path. It installs beside
 wireguard-tools, whose `wg` and `wg-quick` step aside until it is removed.
-Needs dpkg-deb, gzip and strip (Debian: dpkg, gzip, binutils); no privilege.
+Needs dpkg-shlibdeps, gzip and strip (Debian: dpkg-dev, gzip, binutils), and
+cargo-deb, which is installed into target/peers if it is not there; no privilege.
 
 Usage: cargo xtask package [OPTIONS]
 
@@ -74,43 +62,46 @@ Options:
 
 /// Builds the package.
 pub(crate) fn package(paths: &Paths, options: &Options) -> Result<()> {
+    let cargo_deb = cargo_deb::install(paths)?;
     let folder = options.output.clone().unwrap_or_else(|| paths.package());
-    let root = folder.join("root");
-    remove(&root)?;
-    make(&root)?;
-    let built = fill(paths, options, &root).and_then(|control| {
-        let deb = folder.join(control.file_name(NAME));
-        pack(&root, &deb).map(|()| deb)
+    make(&folder)?;
+    // Where `[package.metadata.deb]` has it.
+    let staging = paths.release("deb");
+    remove(&staging)?;
+    let built = lay_out(paths, options, &staging).and_then(|()| {
+        let version = version(&dist(paths, "changelog")?)?;
+        let mut command = Command::new(cargo_deb);
+        command
+            .current_dir(paths.root())
+            .env("CARGO_TARGET_DIR", paths.target())
+            .args(["--no-build", "--no-strip", "--locked", "--package", NAME])
+            .args(["--deb-version", &version, "--output"])
+            .arg(&folder);
+        output(&mut command)
     });
-    remove(&root)?;
-    println!("{}", built?.display());
+    remove(&staging)?;
+    print!("{}", String::from_utf8_lossy(&built?));
     Ok(())
 }
 
-/// Lays out all files of the package, those about it as well.
-fn fill(paths: &Paths, options: &Options, root: &Path) -> Result<Control> {
+/// Lays out all files of the package, in `root`, and the one about copyright beside it: cargo-deb makes one of its own
+/// unless it is told of another by name.
+fn lay_out(paths: &Paths, options: &Options, staging: &Path) -> Result<()> {
+    let root = &staging.join("root");
+    make(root)?;
     let layout = install::Options::for_package(root.to_owned(), options.binaries.clone());
     install::install(paths, &layout)?;
     to_debian_places(root)?;
-    let needs = strip_programs(root)?;
+    for program in install::BINARIES {
+        // What debuggers want.
+        let path = root.join("usr/bin").join(program);
+        run(Command::new("strip").arg("--strip-unneeded").arg(path))?;
+    }
     documents(paths, root)?;
-    run(Command::new("gzip")
-        .args(["-9nr"])
-        .arg(root.join("usr/share/man")))?;
-    modes(root)?;
-    // Private keys are in there: as wireguard-tools has it.
-    let configurations = root.join("etc/wireguard");
-    make(&configurations)?;
-    chmod(&configurations, 0o700)?;
-
-    let control = Control {
-        version: control::version(&dist(paths, "changelog")?)?,
-        architecture: text(&output(Command::new("dpkg").arg("--print-architecture"))?),
-        needs,
-        kilobytes: size(root)?.div_ceil(1024),
-    };
-    about(paths, root, &control)?;
-    Ok(control)
+    let copyright = dist(paths, "copyright")? + &licences::of_libraries(paths, NAME)?;
+    let place = staging.join("copyright");
+    fs::write(&place, copyright).map_err(Error::file("write", place))?;
+    modes(staging)
 }
 
 /// Zsh of Debian's looks elsewhere than its makers have it.
@@ -120,65 +111,38 @@ fn to_debian_places(root: &Path) -> Result<()> {
     fs::rename(&from, zsh.join("vendor-completions")).map_err(Error::file("move", from))
 }
 
-/// Takes what debuggers want out of the programs, and finds out what they need.
-fn strip_programs(root: &Path) -> Result<Needs> {
-    let mut needs = Needs::default();
-    for program in install::BINARIES {
-        let path = root.join("usr/bin").join(program);
-        run(Command::new("strip").arg("--strip-unneeded").arg(&path))?;
-        needs.add(&fs::read(&path).map_err(Error::file("read", &path))?);
-    }
-    Ok(needs)
-}
-
-/// What has to be in `/usr/share/doc`: Debian Policy, 12.5 and 12.7.
+/// What has to be in `/usr/share/doc`, and compressed: Debian Policy, 12.1 and 12.7. cargo-deb adds the package's own
+/// changelog.
 fn documents(paths: &Paths, root: &Path) -> Result<()> {
     let folder = root.join("usr/share/doc").join(NAME);
     make(&folder)?;
-    let source = |name: &str| paths.root().join(name);
     for (from, name) in [
-        (source("CHANGELOG.md"), "changelog"),
-        (source("dist/debian/changelog"), "changelog.Debian"),
-        (source("dist/debian/copyright"), "copyright"),
-        (source("DEPENDENCIES.md"), "DEPENDENCIES.md"),
+        ("CHANGELOG.md", "changelog"),
+        ("DEPENDENCIES.md", "DEPENDENCIES.md"),
     ] {
+        let from = paths.root().join(from);
         fs::copy(&from, folder.join(name)).map_err(Error::file("copy", from))?;
     }
     run(Command::new("gzip")
-        .arg("-9n")
-        .args([folder.join("changelog"), folder.join("changelog.Debian")]))
+        .args(["-9nr"])
+        .arg(folder.join("changelog"))
+        .arg(root.join("usr/share/man")))
 }
 
-/// The folder `DEBIAN`: control, checksums, scripts.
-fn about(paths: &Paths, root: &Path, control: &Control) -> Result<()> {
-    let sums = output(Command::new("sh").current_dir(root).args([
-        "-c",
-        "find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum",
-    ]))?;
-    let folder = root.join("DEBIAN");
-    make(&folder)?;
-    write(&folder.join("md5sums"), &sums, 0o644)?;
-    write(
-        &folder.join("control"),
-        control.text(NAME).as_bytes(),
-        0o644,
-    )?;
-    for script in SCRIPTS {
-        let text = dist(paths, script)?.replace(DIVERTED, &SHARED.join(" "));
-        write(&folder.join(script), text.as_bytes(), 0o755)?;
+/// The version on top of a changelog, deb-changelog(5), which has to be that of the workspace.
+fn version(changelog: &str) -> Result<String> {
+    let version = changelog
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map_or("", |(version, _)| version);
+    let upstream = version.rsplit_once('-').map_or(version, |(first, _)| first);
+    if upstream == env!("CARGO_PKG_VERSION") {
+        return Ok(version.to_owned());
     }
-    chmod(&folder, 0o755)
-}
-
-fn pack(root: &Path, deb: &Path) -> Result<()> {
-    // Its standard output is for the path alone.
-    let said = output(
-        Command::new("dpkg-deb")
-            .args(["--root-owner-group", "-Zxz", "--build"])
-            .args([root, deb]),
-    )?;
-    eprint!("{}", String::from_utf8_lossy(&said));
-    Ok(())
+    Err(Error::Machine(format!(
+        "dist/debian/changelog begins with version `{version}`, but this is {}: add an entry on top",
+        env!("CARGO_PKG_VERSION")
+    )))
 }
 
 /// Whatever the caller's umask is.
@@ -198,19 +162,6 @@ fn modes(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Of all files, in bytes.
-fn size(folder: &Path) -> Result<u64> {
-    entries(folder)?.iter().try_fold(0, |sum, path| {
-        let data = fs::symlink_metadata(path).map_err(Error::file("read", path))?;
-        let here = if data.is_dir() {
-            size(path)?
-        } else {
-            data.len()
-        };
-        Ok(sum + here)
-    })
-}
-
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).map_err(Error::file("list the folder", folder))?;
     entries
@@ -225,11 +176,6 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 fn dist(paths: &Paths, name: &str) -> Result<String> {
     let path = paths.root().join("dist/debian").join(name);
     fs::read_to_string(&path).map_err(Error::file("read", path))
-}
-
-fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    fs::write(path, content).map_err(Error::file("write", path))?;
-    chmod(path, mode)
 }
 
 fn chmod(path: &Path, mode: u32) -> Result<()> {
@@ -248,10 +194,6 @@ fn remove(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,11 +210,27 @@ mod tests {
     }
 
     #[test]
+    fn the_changelog_is_of_this_version() {
+        let line = format!(
+            "hushwire ({}-3) unstable; urgency=low\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        let expected = format!("{}-3", env!("CARGO_PKG_VERSION"));
+        assert_eq!(version(&line).unwrap(), expected);
+        for bad in ["hushwire (0.0.0-1) unstable\n", "hushwire\n", ""] {
+            assert!(version(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn what_steps_aside_comes_back() {
         let paths = Paths::new();
-        for script in ["preinst", "postrm"] {
+        let [aside, back] = ["preinst", "postrm"].map(|script| {
             let text = dist(&paths, script).unwrap();
-            assert!(text.contains(DIVERTED), "{script}");
-        }
+            let list = text.split_once("diverted=\"").unwrap().1;
+            list.split_once('"').unwrap().0.to_owned()
+        });
+        assert_eq!(aside, back);
+        assert!(aside.contains("/usr/bin/wg-quick"), "{aside}");
     }
 }

@@ -3,8 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{Offloads, UnknownOffload};
-use crate::sandbox::{self, Choice, ChoiceError};
+use crate::queues::{self, NoNumber, Queues};
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,16 +21,18 @@ pub(super) struct Arguments {
     pub(super) interface: String,
     pub(super) foreground: bool,
     pub(super) offloads: Offloads,
-    pub(super) sandbox: Choice,
+    pub(super) queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
 }
 
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
+    MemoryLimit(NoAmount),
     MissingInterface,
     MissingValue(&'static str),
     NotText(OsString),
-    Sandbox(ChoiceError),
+    Queues(NoNumber),
     SecondInterface(String),
     UnknownOffload(UnknownOffload),
     UnknownOption(String),
@@ -38,16 +41,17 @@ pub(super) enum ArgumentError {
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MemoryLimit(error) => error.fmt(f)?,
             Self::MissingInterface => f.write_str("the name of the interface is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
             Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
+            Self::Queues(error) => error.fmt(f)?,
             Self::SecondInterface(word) => {
                 write!(
                     f,
                     "`{word}` is one argument too many: a daemon has one interface"
                 )?;
             }
-            Self::Sandbox(error) => return error.fmt(f),
             Self::UnknownOffload(error) => return error.fmt(f),
             Self::UnknownOption(word) => write!(f, "there is no option `{word}`")?,
         }
@@ -61,7 +65,8 @@ impl Request {
         let mut interface = None;
         let mut foreground = false;
         let mut offloads = Offloads::ALL;
-        let mut sandbox = Choice::default();
+        let mut queues = Queues::default();
+        let mut memory_limit = MemoryLimit::default();
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -75,19 +80,25 @@ impl Request {
                 None => text(words.next().ok_or(ArgumentError::MissingValue(option))?),
             };
             match option {
-                "--disable" if options => disable(&mut offloads, value("--disable")?)?,
-                "--sandbox" if options => {
-                    let mode = sandbox::mode(value("--sandbox")?);
-                    sandbox.mode = Some(mode.map_err(ArgumentError::Sandbox)?);
+                "--disable" if options => {
+                    offloads
+                        .disable(value("--disable")?)
+                        .map_err(ArgumentError::UnknownOffload)?;
                 }
-                "--user" if options => sandbox.user = Some(value("--user")?.to_owned()),
+                memory::OPTION if options => {
+                    memory_limit = MemoryLimit::parse(value(memory::OPTION)?)
+                        .map_err(ArgumentError::MemoryLimit)?;
+                }
+                queues::OPTION if options => {
+                    queues =
+                        Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
+                }
                 _ if options && attached.is_some() && word.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.to_owned()));
                 }
                 "-h" | "--help" if options => return Ok(Self::Help),
                 "--version" if options => return Ok(Self::Version),
                 "-f" | "--foreground" if options => foreground = true,
-                "--low-ports" if options => sandbox.low_ports = true,
                 "--" if options => options = false,
                 _ if options && word.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.to_owned()));
@@ -102,7 +113,8 @@ impl Request {
             interface: interface.ok_or(ArgumentError::MissingInterface)?,
             foreground,
             offloads,
-            sandbox,
+            queues,
+            memory_limit,
         }))
     }
 }
@@ -110,12 +122,6 @@ impl Request {
 fn text(word: &OsStr) -> Result<&str, ArgumentError> {
     word.to_str()
         .ok_or_else(|| ArgumentError::NotText(word.to_owned()))
-}
-
-fn disable(offloads: &mut Offloads, list: &str) -> Result<(), ArgumentError> {
-    offloads
-        .disable(list)
-        .map_err(ArgumentError::UnknownOffload)
 }
 
 #[cfg(test)]
@@ -132,7 +138,8 @@ mod tests {
             interface: interface.to_owned(),
             foreground,
             offloads: Offloads::ALL,
-            sandbox: Choice::default(),
+            queues: Queues::default(),
+            memory_limit: MemoryLimit::default(),
         })
     }
 
@@ -162,17 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_can_be_chosen() {
-        let line = "--sandbox=strict --user nobody --low-ports wg0";
-        let Ok(Request::Run(arguments)) = parse(line) else {
-            panic!("not understood");
-        };
-        let chosen = Choice {
-            mode: Some(hushwire_engine::sandbox::Mode::Strict),
-            low_ports: true,
-            user: Some("nobody".to_owned()),
-        };
-        assert_eq!(arguments.sandbox, chosen);
+    fn queues_are_a_number() {
+        for line in ["--queues 3 wg0", "wg0 --queues=3"] {
+            let Ok(Request::Run(arguments)) = parse(line) else {
+                panic!("not understood");
+            };
+            assert_eq!(arguments.queues.count(), 3);
+        }
     }
 
     #[test]
@@ -183,10 +186,11 @@ mod tests {
             ("wg0 wg1", "`wg1`"),
             ("-x wg0", "`-x`"),
             ("wg0 --disable", "--disable"),
+            ("wg0 --queues", "--queues needs"),
+            ("wg0 --queues=none", "`none`"),
+            ("wg0 --memory-limit=much", "`much`"),
+            ("--foreground=1 wg0", "`--foreground=1`"),
             ("--disable=gso wg0", "`gso`"),
-            ("--sandbox maybe wg0", "`maybe`"),
-            ("wg0 --user", "--user"),
-            ("--low-ports=1 wg0", "`--low-ports=1`"),
         ];
         for (line, part) in cases {
             let error = parse(line).unwrap_err();

@@ -13,7 +13,7 @@ use hushwire_io::process::let_inherit;
 use hushwire_io::tun::Tun;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::environment::{FOREGROUND, NAME_FILE, REPORT_FD, TUN_FD, UAPI_FD};
+use super::environment::{FOREGROUND, MORE_QUEUES, NAME_FILE, REPORT_FD, TUN_FD, UAPI_FD};
 use super::error::Error;
 use super::setup::Settings;
 
@@ -67,8 +67,13 @@ fn spawn(
         .env(REPORT_FD, let_inherit(reporter)?.to_string())
         .env_remove(NAME_FILE)
         .stdin(Stdio::null());
-    if let Some(first) = queues.first() {
+    if let Some((first, more)) = queues.split_first() {
         command.env(TUN_FD, let_inherit(first)?.to_string());
+        let numbers: io::Result<Vec<_>> = more
+            .iter()
+            .map(|queue| Ok(let_inherit(queue)?.to_string()))
+            .collect();
+        command.env(MORE_QUEUES, numbers?.join(","));
     }
     if matches!(settings.log_level, None | Some(Level::Silent)) {
         command.stdout(Stdio::null()).stderr(Stdio::null());

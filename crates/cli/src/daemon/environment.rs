@@ -1,4 +1,4 @@
-//! The environment variables of the daemon: those of wireguard-go, and two of our own.
+//! The environment variables of the daemon: those of wireguard-go, and some of our own.
 
 use std::env;
 use std::os::fd::{OwnedFd, RawFd};
@@ -8,9 +8,14 @@ use hushwire_engine::Level;
 use hushwire_io::process::Inherited;
 
 use super::error::Error;
+use crate::memory::{self, MemoryLimit};
 use crate::offloads;
+use crate::queues::{self, Queues};
 
 pub(super) const TUN_FD: &str = "WG_TUN_FD";
+/// Set by the process that was called, for the one in the background: the queues of the device
+/// after the first, which is in [`TUN_FD`].
+pub(super) const MORE_QUEUES: &str = "HUSHWIRE_TUN_FDS";
 pub(super) const UAPI_FD: &str = "WG_UAPI_FD";
 pub(super) const FOREGROUND: &str = "WG_PROCESS_FOREGROUND";
 /// Set by the process that was called, for the one in the background: where to report.
@@ -28,6 +33,10 @@ pub(super) struct Environment {
     pub(super) log_level: Option<Level>,
     /// A list of offloads.
     pub(super) disable: String,
+    pub(super) queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
+    /// The device's further queues, if it was handed over with them.
+    pub(super) more_queues: Vec<RawFd>,
     report_fd: Option<RawFd>,
 }
 
@@ -43,6 +52,11 @@ impl Environment {
                 .map(PathBuf::from),
             log_level: text(LOG_LEVEL).map(|value| Level::from_env(&value)),
             disable: text(offloads::VARIABLE).unwrap_or_default(),
+            queues: Queues::from_environment(text(queues::VARIABLE).as_deref())
+                .map_err(Error::Queues)?,
+            memory_limit: MemoryLimit::from_environment(text(memory::VARIABLE).as_deref())
+                .map_err(Error::MemoryLimit)?,
+            more_queues: descriptors(MORE_QUEUES)?,
         })
     }
 
@@ -63,6 +77,21 @@ pub(super) fn take(
     inherited
         .take(number)
         .ok_or(Error::NotInherited { variable, number })
+}
+
+/// The numbers in a list such as `5,6`.
+fn descriptors(variable: &'static str) -> Result<Vec<RawFd>, Error> {
+    let value = text(variable).unwrap_or_default();
+    let numbers = value.split(',').filter(|number| !number.is_empty());
+    numbers
+        .map(|number| match number.parse() {
+            Ok(number) if number > 2 => Ok(number),
+            _ => Err(Error::NotADescriptor {
+                variable,
+                value: value.clone(),
+            }),
+        })
+        .collect()
 }
 
 fn descriptor(variable: &'static str) -> Result<Option<RawFd>, Error> {

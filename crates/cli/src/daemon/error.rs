@@ -9,8 +9,9 @@ use hushwire_engine::StartError;
 use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 
+use crate::memory::NoAmount;
 use crate::offloads::{self, UnknownOffload};
-use crate::sandbox::ChoiceError;
+use crate::queues::NoNumber;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -31,8 +32,9 @@ pub(super) enum Error {
     NotListening {
         number: RawFd,
     },
+    MemoryLimit(NoAmount),
     Offload(UnknownOffload),
-    Sandbox(ChoiceError),
+    Queues(NoNumber),
     Signals(io::Error),
     Socket(SocketError),
     Spawn(io::Error),
@@ -73,7 +75,8 @@ impl fmt::Display for Error {
                  unset the variable to have one made"
             ),
             Self::Offload(error) => write!(f, "{}: {error}", offloads::VARIABLE),
-            Self::Sandbox(error) => error.fmt(f),
+            Self::MemoryLimit(error) => error.fmt(f),
+            Self::Queues(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),
             Self::Spawn(error) => write!(

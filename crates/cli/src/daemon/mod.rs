@@ -69,3 +69,10 @@ fn run(name: &OsStr, words: &[OsString], arguments: Arguments) -> Result<(), Err
     drop(inherited);
     background::start(name, words, &settings, &tun, socket)
 }
+
+/// Reads a command line, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read(words: &[OsString]) -> Result<bool, String> {
+    let request = Request::parse(words).map_err(|error| error.to_string())?;
+    Ok(matches!(request, Request::Run(_)))
+}

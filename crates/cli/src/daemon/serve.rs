@@ -57,8 +57,6 @@ struct Running {
 impl Running {
     fn wait(self) {
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
-        let sandbox = self.engine.sandbox_report();
-        self.log.debug(format_args!("sandbox: {sandbox}"));
         self.engine.wait();
         // Some may have turned out not to work.
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
@@ -76,7 +74,7 @@ fn start(settings: &Settings, mut inherited: Inherited) -> Result<Running, Error
         log: log.clone(),
         udp: settings.offloads.udp(),
         control_socket: Some(socket),
-        sandbox: settings.sandbox.clone(),
+        memory_limit: settings.memory_limit.0,
     };
     let engine = Engine::start(&tun, options).map_err(Error::Start)?;
     let stopper = engine.stopper();

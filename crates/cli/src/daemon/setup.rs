@@ -7,7 +7,6 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use hushwire_engine::Level;
-use hushwire_engine::sandbox::{Reach, Sandbox};
 use hushwire_engine::uapi::ControlSocket;
 use hushwire_io::process::Inherited;
 use hushwire_io::tun::{Tun, TunOptions};
@@ -16,7 +15,9 @@ use rustix::net::{AddressFamily, sockopt};
 use super::arguments::Arguments;
 use super::environment::{self, Environment};
 use super::error::Error;
+use crate::memory::MemoryLimit;
 use crate::offloads::Offloads;
+use crate::queues::Queues;
 
 /// Command line and environment in one.
 #[derive(Debug)]
@@ -26,7 +27,9 @@ pub(super) struct Settings {
     uapi_fd: Option<RawFd>,
     name_file: Option<PathBuf>,
     pub(super) offloads: Offloads,
-    pub(super) sandbox: Sandbox,
+    queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
+    more_queues: Vec<RawFd>,
     /// None when the environment does not say.
     pub(super) log_level: Option<Level>,
 }
@@ -43,10 +46,9 @@ impl Settings {
             uapi_fd: environment.uapi_fd,
             name_file: environment.name_file,
             offloads,
-            sandbox: arguments
-                .sandbox
-                .sandbox(Reach::Process)
-                .map_err(Error::Sandbox)?,
+            queues: arguments.queues.or(environment.queues),
+            memory_limit: arguments.memory_limit.or(environment.memory_limit),
+            more_queues: environment.more_queues,
             log_level: environment.log_level,
         })
     }
@@ -58,13 +60,19 @@ pub(super) fn create(
     inherited: &mut Inherited,
 ) -> Result<(Tun, ControlSocket), Error> {
     let options = TunOptions {
+        queues: settings.queues.count(),
         offloads: settings.offloads.tun,
         ..TunOptions::default()
     };
     let tun = match settings.tun_fd {
         Some(number) => {
-            let fd = environment::take(inherited, environment::TUN_FD, number)?;
-            Tun::from_fd(fd, &options)
+            let first = environment::take(inherited, environment::TUN_FD, number)?;
+            let more = settings
+                .more_queues
+                .iter()
+                .map(|number| environment::take(inherited, environment::MORE_QUEUES, *number))
+                .collect::<Result<_, _>>()?;
+            Tun::from_fds(first, more, &options)
         }
         None => Tun::create(&settings.interface, &options),
     };

@@ -2,8 +2,10 @@
 //! shells are made of. The build script compiles it too.
 
 mod commands;
+mod programs;
 
-pub(crate) use commands::{COMMANDS, DAEMON, PROGRAM};
+pub(crate) use commands::COMMANDS;
+pub(crate) use programs::{DAEMON, PROGRAM, WG, WG_QUICK};
 
 /// A command, or a program.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +18,6 @@ pub(crate) struct Command {
     pub(crate) options: &'static [Opt],
     /// Operands as the usage shows them.
     pub(crate) synopsis: &'static str,
-    /// What the operands are, in order, for completion.
-    #[allow(dead_code, reason = "only completion asks, and the build makes that")]
-    pub(crate) operands: &'static [Operand],
     /// The description, a paragraph each. `*bold*` and `_argument_` are marked.
     pub(crate) description: &'static [&'static str],
     /// Words with a meaning, such as the options of `set`.
@@ -27,8 +26,8 @@ pub(crate) struct Command {
     pub(crate) environment: &'static [Term],
     /// Command lines, and what they do.
     pub(crate) examples: &'static [Term],
-    /// Whether wg(8) has it too, and it is there under the name `wg`.
-    pub(crate) standard: bool,
+    /// The program of wireguard-tools that has it too, and under whose name it is there.
+    pub(crate) standard: Option<&'static str>,
 }
 
 /// An option.
@@ -49,27 +48,6 @@ pub(crate) struct Term {
     pub(crate) meaning: &'static str,
 }
 
-/// What stands in the place of an operand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operand {
-    /// An interface.
-    Interface,
-    /// An interface, `all` or `interfaces`.
-    Interfaces,
-    /// What `show` shows of an interface.
-    Selector,
-    /// A file.
-    File,
-    /// The file of a configuration, or its name in /etc/wireguard.
-    Configuration,
-    /// The words of `set`.
-    SetWords,
-    /// The name of a shell.
-    Shell,
-    /// The name of a manual page.
-    Page,
-}
-
 impl Command {
     /// The options and operands of a usage line.
     pub(crate) fn usage(&self, with_options: bool) -> String {
@@ -84,6 +62,13 @@ impl Command {
         }
         line
     }
+}
+
+/// The commands that there are under the name of a program.
+pub(crate) fn commands_of(program: &str) -> impl Iterator<Item = &'static Command> {
+    COMMANDS
+        .iter()
+        .filter(move |command| program == PROGRAM.name || command.standard == Some(program))
 }
 
 /// The command of this name.

@@ -7,6 +7,9 @@ use std::io::{self, Write};
 
 use hushwire_quick::Backend;
 
+use crate::help;
+use crate::manual::{COMMANDS, WG_QUICK};
+
 /// Whose rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -164,43 +167,22 @@ fn is_help(word: &OsStr) -> bool {
 /// Prints the usage, on standard error as wg-quick(8) does.
 pub(super) fn print_usage(manner: Manner, name: &OsStr) {
     let name = name.to_string_lossy();
-    let line = match manner {
-        Manner::DropIn => {
-            format!("Usage: {name} [ up | down | save | strip ] [ CONFIG_FILE | INTERFACE ]\n")
-        }
+    let text = match manner {
+        Manner::DropIn => help::of(&WG_QUICK, &name),
         Manner::Own => {
-            format!("Usage: {name} up|down|reload|save|strip [OPTION]... CONFIG_FILE|INTERFACE\n")
+            let verbs = COMMANDS
+                .iter()
+                .filter(|one| Verb::parse(OsStr::new(one.name)).is_some());
+            format!(
+                "Usage: {name} COMMAND [OPTION]... CONFIG_FILE|INTERFACE\n\n{}{OPTIONS}",
+                help::commands(verbs)
+            )
         }
     };
-    let options = match manner {
-        Manner::DropIn => "",
-        Manner::Own => OPTIONS,
-    };
-    let _ = write!(io::stderr(), "{line}{BODY}{options}");
+    let _ = write!(io::stderr(), "{text}");
 }
 
-const BODY: &str = "
-  up      make the interface, with its peers, addresses and routes
-  down    take it down again
-  save    write what the interface has now into its file
-  strip   print the part of the file that wg(8) understands
-
-A CONFIG_FILE is named after its interface: INTERFACE.conf. An INTERFACE stands
-for /etc/wireguard/INTERFACE.conf. The file is one of wg(8), and may have these
-settings in [Interface] too:
-
-  Address                           addresses of the interface, like 10.0.0.1/24
-  DNS                               name servers, and domains to search
-  MTU                               in bytes; found out if it is not given
-  Table                             the table for routes: auto, off, or one of yours
-  PreUp, PostUp, PreDown, PostDown  commands for bash(1); %i is the interface
-  SaveConfig                        true: save on the way down
-";
-
 const OPTIONS: &str = "
-  reload  make the running interface what its file says now; sessions of peers
-          that stay are kept, and commands are not run
-
 Options:
 
   -n, --dry-run        show what would be done, and do nothing

@@ -129,3 +129,22 @@ fn strip(file: &QuickFile) -> ExitCode {
         .and_then(|()| output.flush());
     ExitCode::SUCCESS
 }
+
+/// Reads a command line of ours, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_own(words: &[OsString]) -> Result<bool, String> {
+    read(Manner::Own, words)
+}
+
+/// Reads a command line of wg-quick(8)'s, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_drop_in(words: &[OsString]) -> Result<bool, String> {
+    read(Manner::DropIn, words)
+}
+
+#[cfg(feature = "fuzzing")]
+fn read(manner: Manner, words: &[OsString]) -> Result<bool, String> {
+    let request = Request::parse(manner, words)
+        .map_err(|error| error.map_or_else(|| "the usage".to_owned(), |error| error.to_string()))?;
+    Ok(matches!(request, Request::Run(_)))
+}

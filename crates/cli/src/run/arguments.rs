@@ -1,12 +1,13 @@
 //! The command line of `hushwire run`.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{self, Offloads, UnknownOffload};
-use crate::sandbox::{self, Choice, ChoiceError};
+use crate::queues::{self, NoNumber, Queues};
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,16 +25,18 @@ pub(super) struct Arguments {
     /// Whether the host's own settings are somebody else's business.
     pub(super) container: bool,
     pub(super) offloads: Offloads,
-    pub(super) sandbox: Choice,
+    pub(super) queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
 }
 
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
+    MemoryLimit(NoAmount),
     MissingFile,
     MissingValue(&'static str),
     NotText(OsString),
-    Sandbox(ChoiceError),
+    Queues(NoNumber),
     SecondFile(OsString),
     UnknownOffload(UnknownOffload),
     UnknownOption(OsString),
@@ -42,15 +45,16 @@ pub(super) enum ArgumentError {
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MemoryLimit(error) => error.fmt(f)?,
             Self::MissingFile => f.write_str("the name of the configuration file is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
             Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
+            Self::Queues(error) => error.fmt(f)?,
             Self::SecondFile(word) => write!(
                 f,
                 "`{}` is one argument too many: run one configuration at a time",
                 word.to_string_lossy()
             )?,
-            Self::Sandbox(error) => return error.fmt(f),
             Self::UnknownOffload(error) => return error.fmt(f),
             Self::UnknownOption(word) => {
                 write!(f, "there is no option `{}`", word.to_string_lossy())?;
@@ -67,7 +71,6 @@ impl Request {
         let mut name = None;
         let mut container = is_container();
         let mut offloads = Offloads::ALL;
-        let mut sandbox = Choice::default();
         let mut disable = |list: &str| {
             offloads
                 .disable(list)
@@ -76,6 +79,14 @@ impl Request {
         if let Some(list) = env::var_os(offloads::VARIABLE) {
             disable(&list.to_string_lossy())?;
         }
+        let value = env::var_os(queues::VARIABLE);
+        let value = value.as_deref().map(OsStr::to_string_lossy);
+        let mut queues =
+            Queues::from_environment(value.as_deref()).map_err(ArgumentError::Queues)?;
+        let value = env::var_os(memory::VARIABLE);
+        let value = value.as_deref().map(OsStr::to_string_lossy);
+        let mut memory_limit =
+            MemoryLimit::from_environment(value.as_deref()).map_err(ArgumentError::MemoryLimit)?;
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -98,9 +109,13 @@ impl Request {
                 "--name" if options => name = Some(value("--name")?.to_owned()),
                 "--container" if options && attached.is_none() => container = true,
                 "--disable" if options => disable(value("--disable")?)?,
-                "--sandbox" if options => {
-                    let mode = sandbox::mode(value("--sandbox")?);
-                    sandbox.mode = Some(mode.map_err(ArgumentError::Sandbox)?);
+                memory::OPTION if options => {
+                    memory_limit = MemoryLimit::parse(value(memory::OPTION)?)
+                        .map_err(ArgumentError::MemoryLimit)?;
+                }
+                queues::OPTION if options => {
+                    queues =
+                        Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
                 }
                 _ if options && text.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.clone()));
@@ -114,7 +129,8 @@ impl Request {
             name,
             container,
             offloads,
-            sandbox,
+            queues,
+            memory_limit,
         }))
     }
 }
@@ -153,6 +169,9 @@ mod tests {
         assert_eq!(run("--name=wg7 x.conf").name.as_deref(), Some("wg7"));
         assert!(run("--container x.conf").container);
         assert!(!run("--disable udp-gso x.conf").offloads.udp().gso);
+        assert_eq!(run("--queues 2 x.conf").queues.count(), 2);
+        let limited = run("--memory-limit=64M x.conf").memory_limit;
+        assert_eq!(limited, MemoryLimit(Some(64 << 20)));
         assert_eq!(run("a=b.conf").file, PathBuf::from("a=b.conf"));
         assert_eq!(run("-- --name").file, PathBuf::from("--name"));
         assert_eq!(parse("--help"), Ok(Request::Help));
@@ -166,6 +185,7 @@ mod tests {
             ("--name", "--name needs"),
             ("--nmae x a", "`--nmae`"),
             ("--disable=x a", "`x`"),
+            ("--queues=x a", "`x`"),
         ];
         for (line, part) in cases {
             let error = parse(line).unwrap_err();

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::mpsc::Sender;
 
 use hushwire_config::update::DeviceUpdate;
-use hushwire_engine::sandbox::Sandbox;
 use hushwire_engine::uapi::ControlSocket;
 use hushwire_engine::{Engine, Level, Logger, Options};
 use hushwire_io::tun::{Tun, TunOptions};
@@ -15,19 +14,28 @@ use hushwire_quick::{Around, Failure, Live, Operation, System};
 use super::configuration::warn;
 use super::engine::RunningEngine;
 use super::error::Error;
+use crate::memory::MemoryLimit;
 use crate::offloads::Offloads;
+use crate::queues::Queues;
 
 /// The running system, with an engine of ours in the place of a daemon. What a container is
 /// seldom allowed to do is tried, and its failure told.
 pub(super) struct InProcess<'a> {
     live: Live<'a>,
     interface: String,
-    offloads: Offloads,
-    sandbox: Sandbox,
+    options: DeviceOptions,
     end: Sender<()>,
     /// The keys and peers, with the addresses of all endpoints.
     update: Rc<DeviceUpdate>,
     device: Option<OwnDevice>,
+}
+
+/// How the device is run.
+#[derive(Clone, Copy)]
+pub(super) struct DeviceOptions {
+    pub(super) offloads: Offloads,
+    pub(super) queues: Queues,
+    pub(super) memory_limit: MemoryLimit,
 }
 
 /// The fields go in their order.
@@ -42,21 +50,14 @@ impl<'a> InProcess<'a> {
     pub(super) fn new(
         live: Live<'a>,
         interface: &str,
-        offloads: Offloads,
-        sandbox: Sandbox,
+        options: DeviceOptions,
         end: Sender<()>,
         update: DeviceUpdate,
     ) -> Self {
-        // The engine's own threads drop their powers; a low port has to be among what they keep.
-        let low_ports = sandbox.low_ports || matches!(update.listen_port, Some(1..1024));
         Self {
             live,
             interface: interface.to_owned(),
-            offloads,
-            sandbox: Sandbox {
-                low_ports,
-                ..sandbox
-            },
+            options,
             end,
             update: Rc::new(update),
             device: None,
@@ -65,7 +66,8 @@ impl<'a> InProcess<'a> {
 
     fn start(&mut self) -> Result<(), Error> {
         let options = TunOptions {
-            offloads: self.offloads.tun,
+            queues: self.options.queues.count(),
+            offloads: self.options.offloads.tun,
             ..TunOptions::default()
         };
         let tun = Tun::create(&self.interface, &options).map_err(Error::Tun)?;
@@ -76,10 +78,10 @@ impl<'a> InProcess<'a> {
             udp: UdpOptions {
                 port: self.update.listen_port.unwrap_or(0),
                 fwmark: self.update.fwmark.unwrap_or(0),
-                ..self.offloads.udp()
+                ..self.options.offloads.udp()
             },
             control_socket: Some(socket),
-            sandbox: self.sandbox.clone(),
+            memory_limit: self.options.memory_limit.0,
         };
         let engine = Engine::start(&tun, options).map_err(Error::Start)?;
         self.device = Some(OwnDevice {

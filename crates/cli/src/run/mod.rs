@@ -16,7 +16,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use hushwire_engine::sandbox::Reach;
 use hushwire_quick::operation::Event;
 use hushwire_quick::plan::hooks;
 use hushwire_quick::{
@@ -32,7 +31,7 @@ use crate::signals::EndRequests;
 use arguments::{Arguments, Request};
 use configuration::{Configuration, warn};
 use error::Error;
-use in_process::InProcess;
+use in_process::{DeviceOptions, InProcess};
 
 /// Runs the command with the words after `run`.
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
@@ -57,8 +56,6 @@ pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
 
 fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     keep_memory_private();
-    let sandbox = arguments.sandbox.sandbox(Reach::Threads);
-    let sandbox = sandbox.map_err(Error::Sandbox)?;
     let configuration = Configuration::load(arguments)?;
     // Before signals are caught: a name server that does not answer may take minutes.
     let update = configuration.resolve()?;
@@ -72,8 +69,12 @@ fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
         return Err(Error::Exists(interface.clone()));
     }
     let options = options(&configuration.file, arguments, &mut live)?;
-    let offloads = arguments.offloads;
-    let mut system = InProcess::new(live, interface, offloads, sandbox, end.clone(), update);
+    let device = DeviceOptions {
+        offloads: arguments.offloads,
+        queues: arguments.queues,
+        memory_limit: arguments.memory_limit,
+    };
+    let mut system = InProcess::new(live, interface, device, end.clone(), update);
     let mut output = io::stderr();
     let mut transaction =
         Transaction::new(interface, &mut system, &mut output).with_interrupt(&interrupt);
@@ -117,7 +118,6 @@ fn options(
         shown: in_process::shown().to_owned(),
         program: "/proc/self/exe".into(),
         started_as: None,
-        low_ports: false,
     };
     Ok(Options {
         without_ipv6,
@@ -194,7 +194,7 @@ fn usage() -> String {
     format!(
         "\
 Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...]
-                    [--sandbox MODE] CONF
+                    [--queues NUMBER] [--memory-limit SIZE] CONF
 
 Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
 addresses, routes and name servers, and takes it all down again on SIGINT or SIGTERM. A CONF
@@ -203,16 +203,26 @@ without a slash that is no file stands for /etc/wireguard/CONF.conf.
       --name      the interface's name, if it is not that of the file
       --container leave name servers alone; so it is in a container anyway
       --disable   do without these offloads: {offloads}
-      --sandbox   what the threads of the tunnel give up: on (the default), strict or off
+      --queues    queues of the device, each with two threads: 1 to 64, or auto
+      --memory-limit
+                  the most memory the device may take: 64M, say; what would not fit is refused
   -h, --help      this text
 
 Environment:
   LOG_LEVEL                        verbose, error (the default) or silent
   HUSHWIRE_DISABLE                 as --disable
-  HUSHWIRE_SANDBOX                 as --sandbox
+  HUSHWIRE_QUEUES                  as --queues
+  HUSHWIRE_MEMORY_LIMIT            as --memory-limit
   NOTIFY_SOCKET                    told when everything is up (systemd, Type=notify)
   WG_ENDPOINT_RESOLUTION_RETRIES   how often to ask again for the address of an endpoint: a
                                    number (15) or infinity
 "
     )
+}
+
+/// Reads a command line, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read(words: &[OsString]) -> Result<bool, String> {
+    let request = Request::parse(words).map_err(|error| error.to_string())?;
+    Ok(matches!(request, Request::Run(_)))
 }

@@ -123,3 +123,12 @@ pub(crate) fn run(program: &OsStr, words: &[OsString], spelling: Spelling) -> Op
         ExitCode::FAILURE
     })
 }
+
+/// Reads the options of `show`, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_show(words: &[OsString]) -> Result<bool, String> {
+    let (options, operands) = Options::split(OsStr::new("show"), words, Spelling::Own)
+        .map_err(|error| error.to_string())?;
+    let limit = options.time_limit(Spelling::Own);
+    Ok(!operands.is_empty() && limit.is_some_and(|limit| !limit.is_zero()))
+}

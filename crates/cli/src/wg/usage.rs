@@ -4,15 +4,14 @@ use std::ffi::OsStr;
 
 use super::Spelling;
 use crate::help;
-use crate::manual::{self, COMMANDS};
+use crate::manual::{self, WG};
 
 /// The usage of `wg` as a whole.
 pub(super) fn all(program: &OsStr) -> String {
-    let program = program.to_string_lossy();
-    let commands = help::commands(COMMANDS.iter().filter(|command| command.standard));
+    let commands = help::commands(manual::commands_of(WG.name));
     format!(
-        "Usage: {program} COMMAND [ARGUMENT]...\n\n{commands}\n\
-         Without a command: `{program} show`. A command without its arguments shows its usage.\n"
+        "{}\nCommands:\n\n{commands}\nA command without its arguments shows its usage.\n",
+        help::of(&WG, &program.to_string_lossy())
     )
 }
 

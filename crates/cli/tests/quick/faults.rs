@@ -39,7 +39,7 @@ impl Around for Faulty<'_> {
 }
 
 /// Brings the file up, or reloads it, with a failure; tells which operation has failed.
-fn fail_at(world: &World, file: &Path, verb: &str, number: usize) -> Option<String> {
+pub(crate) fn fail_at(world: &World, file: &Path, verb: &str, number: usize) -> Option<String> {
     let text = std::fs::read(file).unwrap();
     let file_read = QuickFile::parse(&text).unwrap();
     let environment = Environment {
@@ -63,7 +63,6 @@ fn fail_at(world: &World, file: &Path, verb: &str, number: usize) -> Option<Stri
                     shown: "hushwired".into(),
                     program: HUSHWIRED.into(),
                     started_as: None,
-                    low_ports: false,
                 };
                 let options = Options::new(Backend::Userspace, Some(daemon));
                 hushwire_quick::up(&file_read, &options, &mut transaction)
@@ -118,23 +117,49 @@ fn a_failure_of_any_operation_of_up_leaves_nothing() {
     );
 }
 
+/// The lines of the file that name servers take.
+const DNS: &str = "DNS = 10.7.0.9, corp.example\n";
+
 #[test]
 fn a_failure_of_any_operation_of_a_reload_changes_nothing() {
     let world = World::new();
     let text = everything(&world);
-    let file = world.write("wgf.conf", &text);
-    let (code, said) = world.hushwire("up", &file);
-    assert_eq!(code, 0, "{said}");
-    let device = || world.host.uapi("wgf", "get=1\n\n").unwrap();
-    let (before, device_before) = (world.state(), device());
     let changed = text
         .replace("10.7.0.1/24", "10.8.0.1/24")
         .replace("192.168.7.0/24", "192.168.8.0/24, 192.168.9.0/24")
         .replace("0.0.0.0/0, ", "")
         .replace("DNS", "MTU = 1300\nDNS");
-    let file = world.write("wgf.conf", &changed);
+    let without = changed.replace(DNS, "");
+    let other = changed.replace(DNS, "DNS = 10.7.0.8, ::1, other.example\n");
+    for (from, to, least) in [
+        (&text, &changed, 8),
+        (&text, &other, 9),
+        (&text, &without, 9),
+        (&without, &changed, 1),
+        (&changed, &other, 1),
+    ] {
+        let failed = fail_everywhere(&world, from, to);
+        assert!(failed.len() >= least, "{failed:?}");
+        let is_told = failed.iter().any(|failed| failed.contains("resolvconf"));
+        assert_eq!(is_told, dns_of(from) != dns_of(to), "{failed:?}");
+    }
+}
+
+fn dns_of(text: &str) -> Option<&str> {
+    text.lines().find(|line| line.starts_with("DNS"))
+}
+
+/// Brings one file up and reloads it as the other, with a failure of each operation in turn; then
+/// takes it down. The operations that have failed.
+fn fail_everywhere(world: &World, from: &str, to: &str) -> Vec<String> {
+    let file = world.write("wgf.conf", from);
+    let (code, said) = world.hushwire("up", &file);
+    assert_eq!(code, 0, "{said}");
+    let device = || world.host.uapi("wgf", "get=1\n\n").unwrap();
+    let (before, device_before) = (world.state(), device());
+    let file = world.write("wgf.conf", to);
     let mut failed = Vec::new();
-    while let Some(operation) = fail_at(&world, &file, "reload", failed.len()) {
+    while let Some(operation) = fail_at(world, &file, "reload", failed.len()) {
         assert_eq!(device(), device_before, "after the failure of {operation}");
         assert_eq!(
             difference(&before, &world.state()),
@@ -144,8 +169,34 @@ fn a_failure_of_any_operation_of_a_reload_changes_nothing() {
         failed.push(operation);
         assert!(failed.len() < 100, "{failed:?}");
     }
-    assert!(failed.len() > 8, "{failed:?}");
     assert_ne!(world.state(), before);
     let (code, said) = world.hushwire("down", &file);
     assert_eq!(code, 0, "{said}");
+    failed
+}
+
+#[test]
+fn a_resolver_that_keeps_what_it_refuses_is_told_the_old() {
+    let world = World::new();
+    let text = everything(&world);
+    for (from, to) in [
+        (text.replace(DNS, ""), text.clone()),
+        (text.clone(), text.replace("10.7.0.9", "10.7.0.8")),
+        (text.clone(), text.replace("corp", "other")),
+    ] {
+        let file = world.write("wgf.conf", &from);
+        let (code, said) = world.hushwire("up", &file);
+        assert_eq!(code, 0, "{said}");
+        let before = world.state();
+        let file = world.write("wgf.conf", &to);
+        std::fs::write(world.path("dns.fails"), "").unwrap();
+        let (code, said) = world.hushwire("reload", &file);
+        assert_eq!(code, 7, "{said}");
+        assert_eq!(difference(&before, &world.state()), "", "{said}");
+        let (code, said) = world.hushwire("reload", &file);
+        assert_eq!(code, 0, "{said}");
+        assert_ne!(world.state(), before, "{said}");
+        let (code, said) = world.hushwire("down", &file);
+        assert_eq!(code, 0, "{said}");
+    }
 }

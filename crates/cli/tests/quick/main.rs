@@ -5,6 +5,8 @@ mod common;
 
 mod differential;
 mod faults;
+mod iptables;
 mod killed;
 mod reload;
+mod resolved;
 mod state;

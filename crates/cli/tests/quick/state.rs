@@ -1,17 +1,18 @@
 //! A host on which interfaces are brought up, and everything about it that they change.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use hushwire_lab::{Host, Lab, require_tools, wait_until};
 
 use crate::common::{Directory, HUSHWIRE, HUSHWIRED, LIMIT, OTHER_PRIVATE_KEY, run_as};
 
-/// A resolvconf(8) that keeps what it is told in a folder, and notes how it was called.
+/// A resolvconf(8) that keeps what it is told in a folder, and notes how it was called. It fails
+/// once, with what it was told kept, when there is a file that says so.
 const RESOLVCONF: &str = "#!/bin/sh
 case $1 in
--a) cat > \"$STATE/$2\" ;;
+-a) cat > \"$STATE/$2\"; ! rm \"$STATE.fails\" 2>/dev/null || exit 7 ;;
 -d) rm -f \"$STATE/$2\" ;;
 -l) cat \"$STATE/$2\" 2>/dev/null; exit ;;
 esac
@@ -21,12 +22,37 @@ echo \"resolvconf $*\" >> \"$STATE.log\"
 pub(crate) struct World {
     pub(crate) host: Host,
     pub(crate) directory: Directory,
+    has_nft: bool,
     _lab: Lab,
 }
 
 impl World {
     /// A host with a way out, of an MTU of its own, and a resolvconf.
     pub(crate) fn new() -> Self {
+        let world = Self::without_resolver();
+        let program = RESOLVCONF.replace("$STATE", &world.shown("dns"));
+        world.write_program("resolvconf", &program);
+        world
+    }
+
+    /// The same with iptables(8) in the place of nft(8).
+    pub(crate) fn without_nft() -> Self {
+        require_tools(&["iptables"]).unwrap();
+        let mut world = Self::new();
+        world.has_nft = false;
+        fs::create_dir(world.path("sbin")).unwrap();
+        for entry in fs::read_dir("/usr/sbin").unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap();
+            if name != "nft" {
+                symlink(&path, world.path("sbin").join(name)).unwrap();
+            }
+        }
+        world
+    }
+
+    /// The same without a resolvconf, or any other resolver.
+    pub(crate) fn without_resolver() -> Self {
         require_tools(&["bash", "ip", "nft", "wg", "wg-quick"]).unwrap();
         let lab = Lab::new().unwrap();
         let host = lab.host("alice").unwrap();
@@ -50,14 +76,19 @@ impl World {
         let world = Self {
             host,
             directory,
+            has_nft: true,
             _lab: lab,
         };
         fs::create_dir(world.path("bin")).unwrap();
         fs::create_dir(world.path("dns")).unwrap();
-        let program = world.path("bin/resolvconf");
-        fs::write(&program, RESOLVCONF.replace("$STATE", &world.shown("dns"))).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         world
+    }
+
+    /// Makes a program, which is found before those of the system.
+    pub(crate) fn write_program(&self, name: &str, text: &str) {
+        let program = self.path("bin").join(name);
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -77,6 +108,9 @@ impl World {
 
     /// The search path, with the resolvconf in front.
     pub(crate) fn search_path(&self) -> String {
+        if !self.has_nft {
+            return format!("{}:{}:/usr/bin", self.shown("bin"), self.shown("sbin"));
+        }
         let own = std::env::var("PATH").unwrap_or_default();
         format!("{}:{own}:/usr/sbin:/usr/bin:/sbin:/bin", self.shown("bin"))
     }
@@ -110,6 +144,15 @@ impl World {
         calls
     }
 
+    /// What shows the rules of the firewall.
+    const fn firewall(&self) -> &'static [&'static str] {
+        if self.has_nft {
+            &["nft", "list", "ruleset"]
+        } else {
+            &["sh", "-c", IPTABLES]
+        }
+    }
+
     /// Everything that an interface changes, in text.
     pub(crate) fn state(&self) -> String {
         let mut text = String::new();
@@ -120,7 +163,7 @@ impl World {
             &["ip", "-6", "rule"],
             &["ip", "-4", "route", "show", "table", "all"],
             &["ip", "-6", "route", "show", "table", "all"],
-            &["nft", "list", "ruleset"],
+            self.firewall(),
             &["cat", "/proc/sys/net/ipv4/conf/all/src_valid_mark"],
             &["ls", "/run/wireguard"],
         ] {
@@ -143,6 +186,10 @@ impl World {
         text + &servers.concat()
     }
 }
+
+/// Tables that are there, but empty, are as good as none.
+const IPTABLES: &str = "for save in iptables-save ip6tables-save; do \
+     for table in raw mangle; do $save -t $table | grep ^-A | sed \"s/^/$save $table /\"; done; done";
 
 /// Without numbers of interfaces and random addresses.
 fn tidy(line: &str) -> String {

@@ -180,7 +180,10 @@ fn reply_to_get(
     replies: &mut impl Write,
 ) -> io::Result<()> {
     let mut printer = Printer::new(ChunkedBuffer::default());
-    device.snapshot(&mut printer);
-    printer.finish()?.write_to(replies)?;
+    match device.snapshot(&mut printer) {
+        Ok(()) => printer.finish()?.write_to(replies)?,
+        // Unlike those of a set, wg(8) wants these positive.
+        Err(errno) => write!(replies, "errno={}\n\n", errno.code())?,
+    }
     replies.flush()
 }

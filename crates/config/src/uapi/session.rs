@@ -67,7 +67,11 @@ pub trait DeviceControl {
     fn clear_allowed_ips(&mut self, peer: &PublicKey);
 
     /// Gives a prefix to a peer, taking it from the peer that has it.
-    fn insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp);
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NO_MEMORY`] when the device takes no more.
+    fn insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) -> Result<(), Errno>;
 
     /// Takes exactly this prefix from a peer, if it has it.
     fn remove_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp);
@@ -77,7 +81,12 @@ pub trait DeviceControl {
     fn commit(&mut self);
 
     /// Tells the device's state.
-    fn snapshot(&mut self, sink: &mut dyn SnapshotSink);
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NO_MEMORY`] when there is no room for an answer of that length; nothing has been
+    /// told then.
+    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno>;
 }
 
 /// One set operation on its way: reads lines and turns them into calls on the device, each at
@@ -193,7 +202,7 @@ fn apply_to_peer(
         Event::AllowedIp {
             remove: false,
             prefix,
-        } => device.insert_allowed_ip(peer, prefix),
+        } => device.insert_allowed_ip(peer, prefix)?,
         Event::AllowedIp {
             remove: true,
             prefix,

@@ -127,13 +127,14 @@ impl DeviceControl for MemoryDevice {
         }
     }
 
-    fn insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) {
+    fn insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) -> Result<(), Errno> {
         for other in &mut self.state.peers {
             other.allowed_ips.retain(|held| *held != prefix.into());
         }
         if let Some(peer) = self.peer(peer) {
             peer.allowed_ips.push(prefix.into());
         }
+        Ok(())
     }
 
     fn remove_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) {
@@ -146,8 +147,9 @@ impl DeviceControl for MemoryDevice {
         self.commits += 1;
     }
 
-    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) {
+    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno> {
         self.state.describe(sink);
+        Ok(())
     }
 }
 
@@ -175,10 +177,10 @@ impl DeviceControl for Locked {
         set_endpoint(&mut self, peer: &PublicKey, endpoint: SocketAddr);
         set_persistent_keepalive(&mut self, peer: &PublicKey, seconds: u16);
         clear_allowed_ips(&mut self, peer: &PublicKey);
-        insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp);
+        insert_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp) -> Result<(), Errno>;
         remove_allowed_ip(&mut self, peer: &PublicKey, prefix: AllowedIp);
         commit(&mut self);
-        snapshot(&mut self, sink: &mut dyn SnapshotSink);
+        snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno>;
     }
 
     fn is_own_key(&self, key: &PublicKey) -> bool {

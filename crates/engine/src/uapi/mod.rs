@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 pub use socket::{ControlSocket, DIRECTORY, SocketError};
 pub use target::Target;
 
-use crate::sandbox::{ThreadClass, Warden};
 use crate::wait;
 use socket::DirectoryWatch;
 
@@ -34,18 +33,16 @@ pub(crate) struct Server {
     socket: ControlSocket,
     watch: DirectoryWatch,
     target: Target,
-    warden: Warden,
     clients: Arc<AtomicUsize>,
 }
 
 impl Server {
-    pub(crate) fn new(socket: ControlSocket, target: Target, warden: Warden) -> io::Result<Self> {
+    pub(crate) fn new(socket: ControlSocket, target: Target) -> io::Result<Self> {
         socket.listener().set_nonblocking(true)?;
         Ok(Self {
             watch: DirectoryWatch::new()?,
             socket,
             target,
-            warden,
             clients: Arc::default(),
         })
     }
@@ -90,15 +87,11 @@ impl Server {
         }
         let place = Place(Arc::clone(&self.clients));
         let target = self.target.clone();
-        let warden = self.warden.clone();
         let spawned = std::thread::Builder::new()
             .name("uapi-client".into())
             .stack_size(CLIENT_STACK)
             .spawn(move || {
                 let _place = place;
-                if let Err(error) = warden.enter_thread(ThreadClass::Client) {
-                    return target.dataplane().log().error(error);
-                }
                 // A client that goes away in the middle of an answer has lost nothing else.
                 let _ = serve(&stream, target);
             });
@@ -135,10 +128,9 @@ fn serve(stream: &UnixStream, mut target: Target) -> io::Result<()> {
             return conversation.finish(&mut target, &mut writer);
         }
         let bytes = buffer.get(..count).unwrap_or_default();
-        if conversation
-            .receive(bytes, &mut target, &mut writer)?
-            .is_break()
-        {
+        let received = conversation.receive(bytes, &mut target, &mut writer);
+        target.answered();
+        if received?.is_break() {
             return Ok(());
         }
     }

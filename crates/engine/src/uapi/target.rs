@@ -18,6 +18,7 @@ use hushwire_proto::provider::DefaultCrypto;
 use crate::clock;
 use crate::control::State;
 use crate::dataplane::{Dataplane, Device};
+use crate::memory::{Answer, Contents};
 
 /// The running device, as its configuration sees it. Clones share the device.
 pub struct Target {
@@ -25,6 +26,8 @@ pub struct Target {
     state: Arc<State>,
     /// Whether this one is in the middle of a set, and so keeps others waiting.
     in_set: bool,
+    /// The room for an answer that is on its way.
+    answer: Option<Answer>,
 }
 
 impl Clone for Target {
@@ -40,16 +43,28 @@ impl Drop for Target {
 }
 
 impl Target {
-    pub(crate) const fn new(dataplane: Arc<Dataplane<Sockets>>, state: Arc<State>) -> Self {
+    pub(crate) fn new(dataplane: Arc<Dataplane<Sockets>>, state: Arc<State>) -> Self {
         Self {
             dataplane,
             state,
             in_set: false,
+            answer: None,
         }
     }
 
     pub(crate) const fn is_in_set(&self) -> bool {
         self.in_set
+    }
+
+    /// The answer has been sent, or never will be.
+    pub(crate) fn answered(&mut self) {
+        self.answer = None;
+    }
+
+    /// Whether the device may come to hold so much.
+    fn fits(&self, wanted: Contents) -> bool {
+        let memory = self.dataplane.memory();
+        memory.is_none_or(|memory| memory.allows(wanted))
     }
 
     fn leave_set(&mut self) {
@@ -67,11 +82,7 @@ impl Target {
     }
 
     fn refused(&self, error: &UdpError) -> Errno {
-        let hint = match error.errno() {
-            rustix::io::Errno::ACCESS => "; hushwired keeps it with --low-ports",
-            _ => "",
-        };
-        self.dataplane.log().error(format_args!("{error}{hint}"));
+        self.dataplane.log().error(error);
         Errno::from_os(error.errno().raw_os_error())
     }
 
@@ -126,6 +137,14 @@ impl DeviceControl for Target {
         let mut device = self.state.device();
         let key = to_proto(key);
         let exists = device.peer(&key).is_some();
+        let there = contents(&device);
+        let wanted = Contents {
+            peers: there.peers + usize::from(!exists),
+            ..there
+        };
+        if !exists && !self.fits(wanted) {
+            return Err(Errno::NO_MEMORY);
+        }
         match device.add_peer(clock::now(), key) {
             Ok(_) => Ok(!exists),
             Err(_) => Err(Errno::INVALID),
@@ -159,10 +178,21 @@ impl DeviceControl for Target {
         self.with_peer(key, Device::clear_allowed_ips);
     }
 
-    fn insert_allowed_ip(&mut self, key: &PublicKey, allowed: AllowedIp) {
-        if let Some(prefix) = Prefix::new(allowed.addr(), allowed.cidr()) {
-            self.with_peer(key, |device, id| device.add_allowed_ip(id, prefix));
+    fn insert_allowed_ip(&mut self, key: &PublicKey, allowed: AllowedIp) -> Result<(), Errno> {
+        let mut device = self.state.device();
+        let there = contents(&device);
+        let wanted = Contents {
+            allowed_ips: there.allowed_ips + 1,
+            ..there
+        };
+        if !self.fits(wanted) {
+            return Err(Errno::NO_MEMORY);
         }
+        let prefix = Prefix::new(allowed.addr(), allowed.cidr());
+        if let (Some(prefix), Some(id)) = (prefix, device.peer(&to_proto(key))) {
+            device.add_allowed_ip(id, prefix);
+        }
+        Ok(())
     }
 
     fn remove_allowed_ip(&mut self, key: &PublicKey, allowed: AllowedIp) {
@@ -178,7 +208,7 @@ impl DeviceControl for Target {
         self.leave_set();
     }
 
-    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) {
+    fn snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno> {
         // Waits for a set that is on its way.
         self.state.sets().enter();
         self.state.sets().leave();
@@ -187,6 +217,10 @@ impl DeviceControl for Target {
             (binding.port(), binding.fwmark())
         };
         let device = self.state.device();
+        if let Some(memory) = self.dataplane.memory() {
+            let answer = memory.answer(contents(&device));
+            self.answer = Some(answer.ok_or(Errno::NO_MEMORY)?);
+        }
         let private_key = device
             .private_key()
             .map(|key| PrivateKey::new(*key.as_bytes()));
@@ -198,6 +232,14 @@ impl DeviceControl for Target {
         for peer in device.peers() {
             describe(&peer, sink);
         }
+        Ok(())
+    }
+}
+
+fn contents(device: &Device) -> Contents {
+    Contents {
+        peers: device.peer_count(),
+        allowed_ips: device.allowed_ip_count(),
     }
 }
 

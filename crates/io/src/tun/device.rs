@@ -105,7 +105,7 @@ impl Tun {
             .map(|_| attach(name, flags).map(|(fd, _)| fd))
             .collect::<Result<Vec<OwnedFd>, TunError>>()?;
         let tun = Self::assemble(first, more, virtio, &options.offloads)?;
-        tun.set_up(name, options.mtu)?;
+        tun.shape(name, options.mtu)?;
         Ok(tun)
     }
 
@@ -183,7 +183,7 @@ impl Tun {
         })
     }
 
-    fn set_up(&self, name: Name, mtu: u32) -> Result<(), TunError> {
+    fn shape(&self, name: Name, mtu: u32) -> Result<(), TunError> {
         let state = self.state().map_err(|unknown| TunError::System {
             doing: "look up the new interface",
             source: match unknown {
@@ -197,7 +197,7 @@ impl Tun {
             segments: SEGMENTS,
         };
         self.link
-            .set_up(state.info.index, shape)
+            .shape(state.info.index, shape)
             .map_err(|source| TunError::Mtu {
                 name: name.to_string(),
                 mtu,

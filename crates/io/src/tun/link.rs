@@ -151,8 +151,8 @@ impl Link {
     }
 
     /// Sets the interface up. It must be at home.
-    pub(super) fn set_up(&self, index: i32, shape: Shape) -> io::Result<()> {
-        self.request(&Request::SetUp { index, shape }).map(drop)
+    pub(super) fn shape(&self, index: i32, shape: Shape) -> io::Result<()> {
+        self.request(&Request::Shape { index, shape }).map(drop)
     }
 
     fn number(&self, namespace: &OwnedFd) -> io::Result<Option<i32>> {

@@ -5,6 +5,8 @@
 
 mod device;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ioctl;
 mod link;
 mod monitor;

@@ -29,9 +29,6 @@ const FAMILY_HEADER: usize = 4;
 const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
 
-/// Changes to interfaces, and namespaces that get or lose a number.
-const LINK_EVENTS: [u32; 2] = [libc::RTNLGRP_LINK, libc::RTNLGRP_NSID];
-
 /// One message from the kernel that matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
@@ -75,7 +72,7 @@ pub(super) enum Request<'a> {
     /// An interface by name; in the namespace of that number, or the socket's own.
     Link { name: Name, namespace: Option<i32> },
     /// Set a new interface up, in the socket's own namespace.
-    SetUp { index: i32, shape: Shape },
+    Shape { index: i32, shape: Shape },
     /// The number that the socket's namespace has for another.
     Namespace(BorrowedFd<'a>),
     /// Give another namespace a number.
@@ -96,7 +93,7 @@ impl Request<'_> {
                 }
                 message
             }
-            Self::SetUp { index, shape } => {
+            Self::Shape { index, shape } => {
                 let mut message = link_request(libc::RTM_NEWLINK, libc::NLM_F_ACK, index);
                 for (kind, value) in [
                     (libc::IFLA_MTU, shape.mtu),
@@ -137,30 +134,8 @@ impl Socket {
     /// A socket for [`receive`](Self::receive) that hears of every change to an interface, and
     /// of namespaces that get or lose a number.
     pub(super) fn for_link_events() -> io::Result<Self> {
-        let mask = |group: u32| 1 << (group - 1);
-        Self::open(LINK_EVENTS.map(mask).into_iter().sum())
-    }
-
-    /// A socket for [`receive`](Self::receive) that can hear of the interfaces in other
-    /// namespaces as well, those that have a number in this one (`NETLINK_LISTEN_ALL_NSID`,
-    /// netlink(7)). Needs CAP_NET_BROADCAST in both, but only now: the kernel asks for the rights
-    /// that the process had when it opened the socket. Hears nothing before
-    /// [`subscribe`](Self::subscribe).
-    pub(super) fn for_link_events_everywhere() -> io::Result<Self> {
-        let socket = Self::open(0)?;
-        socket.set_option(libc::NETLINK_LISTEN_ALL_NSID, 1)?;
-        Ok(socket)
-    }
-
-    /// Begins or ends to hear of changes.
-    pub(super) fn subscribe(&self, begin: bool) -> io::Result<()> {
-        let option = if begin {
-            libc::NETLINK_ADD_MEMBERSHIP
-        } else {
-            libc::NETLINK_DROP_MEMBERSHIP
-        };
-        let mut groups = LINK_EVENTS.into_iter();
-        groups.try_for_each(|group| self.set_option(option, group.cast_signed()))
+        const NAMESPACES: u32 = 1 << (libc::RTNLGRP_NSID - 1);
+        Self::open(libc::RTMGRP_LINK.cast_unsigned() | NAMESPACES)
     }
 
     fn open(groups: u32) -> io::Result<Self> {
@@ -190,13 +165,16 @@ impl Socket {
         }
     }
 
-    fn set_option(&self, option: i32, value: i32) -> io::Result<()> {
+    /// Whether to hear of the interfaces in other namespaces as well, those that have a number
+    /// in this one (`NETLINK_LISTEN_ALL_NSID`, netlink(7)). Needs CAP_NET_BROADCAST in both.
+    pub(super) fn listen_everywhere(&self, everywhere: bool) -> io::Result<()> {
+        let value = i32::from(everywhere);
         // SAFETY: the option value is one int, which lives until the call returns.
         let result = unsafe {
             libc::setsockopt(
                 self.fd.as_raw_fd(),
                 libc::SOL_NETLINK,
-                option,
+                libc::NETLINK_LISTEN_ALL_NSID,
                 (&raw const value).cast(),
                 size_of::<i32>() as libc::socklen_t,
             )
@@ -327,7 +305,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 /// The messages of a datagram that matter here.
-fn messages(datagram: &[u8]) -> impl Iterator<Item = Message> + use<'_> {
+pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Message> + use<'_> {
     let mut rest = datagram;
     core::iter::from_fn(move || {
         let len = u32::from_ne_bytes(field(rest, 0)?) as usize;

@@ -105,6 +105,14 @@ impl Control {
         self.bytes.as_mut_ptr()
     }
 
+    /// What the kernel might have written.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn fill(&mut self, bytes: &[u8]) {
+        for (place, byte) in self.bytes.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+    }
+
     /// Appends one message. All that [`encode`](Self::encode) can append fits, which a test
     /// holds to.
     fn push(&mut self, level: i32, kind: i32, data: &[u8]) {

@@ -29,6 +29,8 @@ mod addr;
 mod bind;
 mod cmsg;
 mod counters;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod netlink;
 mod offload;
 mod packet;

@@ -30,11 +30,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Opens, sets up and binds; returns the port as well.
+    /// Opens, sets up and binds; returns the port as well. One that `joins` gets a share of what
+    /// arrives for the sockets of this process that are bound to the port and let others join.
     pub(super) fn open(
         family: Family,
         port: u16,
         options: &UdpOptions,
+        joins: bool,
     ) -> Result<(Self, u16), UdpError> {
         let domain = match family {
             Family::V4 => AddressFamily::INET,
@@ -59,6 +61,9 @@ impl Socket {
         if options.fwmark != 0 {
             socket.set_fwmark(options.fwmark)?;
         }
+        if joins {
+            socket.let_join()?;
+        }
         // Bound last, so that nothing arrives at a socket that is half set up.
         let port = socket
             .bind(port)
@@ -74,6 +79,16 @@ impl Socket {
         net::bind(&self.fd, &any)?;
         let bound = net::getsockname(&self.fd)?;
         SocketAddr::try_from(bound).map(|address| address.port())
+    }
+
+    /// Lets others of this user bind to the same port from now on (`SO_REUSEPORT`). The kernel
+    /// then chooses the socket by the addresses and ports of a datagram, so that all of one sender
+    /// arrive at one.
+    pub(super) fn let_join(&self) -> Result<(), UdpError> {
+        named(
+            "SO_REUSEPORT",
+            sockopt::set_socket_reuseport(&self.fd, true),
+        )
     }
 
     pub(super) fn set_fwmark(&self, mark: u32) -> Result<(), UdpError> {

@@ -17,7 +17,8 @@ use super::{Counters, DatagramSocket, Family, OffloadState, Transmit, UdpError, 
 
 /// An IPv4 and an IPv6 socket on one port, or one of the two where the host lacks the other.
 ///
-/// Closed on drop. The port is held exclusively (no `SO_REUSEADDR`, no `SO_REUSEPORT`).
+/// Closed on drop. The port is held exclusively (no `SO_REUSEADDR`, no `SO_REUSEPORT`), but for
+/// the others of a [group](Self::bind_group).
 #[derive(Debug)]
 pub struct Sockets {
     pair: Pair<Socket>,
@@ -58,9 +59,43 @@ impl Sockets {
     /// system refuses a setting without which a tunnel would not work.
     pub fn bind(options: &UdpOptions) -> Result<Self, UdpError> {
         let pair = open_pair(options.port, |family, port| {
-            Socket::open(family, port, options)
+            Socket::open(family, port, options, false)
         })?;
         Ok(Self { pair })
+    }
+
+    /// `count` pairs on one port, at least one, for as many threads: what arrives is spread over
+    /// them by sender, so the datagrams of one peer stay in order.
+    ///
+    /// The first pair is bound exclusively and lets the others join then, so a port that somebody
+    /// else holds is an error all the same. From then on a process of the same user could join
+    /// too, if it asked for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind); none is left open.
+    pub fn bind_group(options: &UdpOptions, count: usize) -> Result<Vec<Self>, UdpError> {
+        let first = Self::bind(options)?;
+        let joining = UdpOptions {
+            port: first.pair.port,
+            ..options.clone()
+        };
+        if count > 1 {
+            first.let_join()?;
+        }
+        let mut group = vec![first];
+        for _ in 1..count {
+            let pair = open_pair(joining.port, |family, port| {
+                Socket::open(family, port, &joining, true)
+            })?;
+            group.push(Self { pair });
+        }
+        Ok(group)
+    }
+
+    fn let_join(&self) -> Result<(), UdpError> {
+        let mut sockets = self.pair.v4.iter().chain(&self.pair.v6);
+        sockets.try_for_each(Socket::let_join)
     }
 
     /// What is in use, and what went wrong so far.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
 use hushwire_io::udp::{
-    Action, DatagramSocket, Ecn, Errno, Family, OffReason, OffloadState, Sockets, Transmit,
-    UdpOptions,
+    Action, DatagramReceiver, DatagramSocket, Ecn, Errno, Family, OffReason, OffloadState,
+    Receiver, Sockets, Transmit, UdpOptions,
 };
 
 use crate::support::{BOTH, End, Outcome, bytes, chunks, datagrams, local, loopback, run, single};
@@ -215,4 +215,53 @@ fn the_buffers_are_as_large_as_the_system_allows() {
             assert!(status.send_buffer_bytes >= 7 << 20);
         }
     }
+}
+
+#[test]
+fn a_group_shares_a_port_and_keeps_a_sender_on_one_pair() {
+    let group = Sockets::bind_group(&UdpOptions::default(), 4).expect("a group");
+    let port = group[0].port();
+    assert!(group.iter().all(|sockets| sockets.port() == port));
+    let mut receiver = Receiver::new(8);
+    for family in BOTH {
+        let mut used = [false; 4];
+        for _ in 0..40 {
+            let sender = std::net::UdpSocket::bind((loopback(family), 0)).expect("a socket");
+            for _ in 0..3 {
+                sender
+                    .send_to(b"x", (loopback(family), port))
+                    .expect("room");
+            }
+            // On the loopback interface they are there when send returns, perhaps as runs.
+            let arrived = group.iter().map(|sockets| {
+                let mut datagrams = 0;
+                while let Ok(count) = sockets.receive(family, &mut receiver) {
+                    for index in 0..count {
+                        datagrams += receiver.message(index).map_or(0, |m| m.contents.len());
+                    }
+                }
+                datagrams
+            });
+            let arrived: Vec<usize> = arrived.collect();
+            let at = arrived.iter().position(|count| *count == 3);
+            assert_eq!(arrived.iter().sum::<usize>(), 3, "{arrived:?}");
+            used[at.unwrap_or_else(|| panic!("one sender at two pairs: {arrived:?}"))] = true;
+        }
+        assert_eq!(used, [true; 4], "forty senders of {family:?}");
+    }
+}
+
+#[test]
+fn a_group_takes_no_port_that_is_held_and_leaves_none_behind() {
+    let first = Sockets::bind_group(&UdpOptions::default(), 2).expect("a group");
+    let options = UdpOptions {
+        port: first[0].port(),
+        ..UdpOptions::default()
+    };
+    for count in [1, 2] {
+        let error = Sockets::bind_group(&options, count).expect_err("a group on a taken port");
+        assert_eq!(error.errno(), Errno::ADDRINUSE);
+    }
+    drop(first);
+    Sockets::bind_group(&options, 2).expect("the port again");
 }

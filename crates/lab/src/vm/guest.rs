@@ -4,6 +4,7 @@ use std::any::Any;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::panic;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -66,6 +67,8 @@ fn furnish() -> Result<()> {
         rustix::mount::mount(kind, place, kind, MountFlags::empty(), None)
             .map_err(|e| Error::system(format!("mount {kind} on {place}"), e))?;
     }
+    // Where bash has what it hands on to programs as files.
+    symlink("/proc/self/fd", "/dev/fd").map_err(|e| Error::system("make /dev/fd", e))?;
     for (limit, value) in LIMITS {
         fs::write(limit, value).map_err(|e| Error::system(format!("set {limit}"), e))?;
     }

@@ -10,12 +10,16 @@ use std::{env, process};
 
 use super::cpio::Archive;
 use super::guest::{INIT, MODULES};
-use crate::implementation::{peers_directory, release_binary};
+use super::{REFERENCE_WG, REFERENCE_WG_QUICK};
+use crate::implementation::release_binary;
 use crate::tools::{find_tool, search_path};
-use crate::{Error, Implementation, Result, require_tools};
+use crate::{Error, Implementation, Result, peers_directory, require_tools};
 
-/// Programs of the system that the laboratory and the checks call.
-const TOOLS: [&str; 7] = ["cat", "env", "ping", "setpriv", "sh", "sleep", "true"];
+/// Programs of the system that the laboratory, the checks and wg-quick(8) call.
+const TOOLS: [&str; 14] = [
+    "bash", "cat", "env", "ip", "nft", "ping", "readlink", "setpriv", "sh", "sleep", "sort",
+    "stat", "sysctl", "true",
+];
 /// wg(8) and what it needs, as `cargo xtask install-peers` leaves it.
 const REFERENCE: [&str; 3] = ["ld-linux-x86-64.so.2", "libc.so.6", "wg"];
 /// Directories in which there is nothing at first.
@@ -98,7 +102,8 @@ impl Parts {
             init: env::current_exe().map_err(|e| Error::system("find this program", e))?,
         };
         let installed = !parts.modules.is_empty() && parts.kernel.is_file();
-        if !installed || !parts.reference.join("wg").is_file() {
+        let is_there = |name: &str| parts.reference.join(name).is_file();
+        if !installed || !is_there("wg") || !is_there("wg-quick") {
             return Err(Error::MissingImplementation {
                 name: "a kernel for the virtual machine",
                 advice: format!(
@@ -132,7 +137,9 @@ impl Parts {
         tree.program(&self.init, INIT)?;
         tree.program(&self.hushwired, "/bin/hushwired")?;
         tree.program(&self.hushwire, "/bin/hushwire")?;
-        tree.link("/bin/wg", "hushwire")?;
+        for name in ["wg", "wg-quick"] {
+            tree.link(&format!("/bin/{name}"), "hushwire")?;
+        }
         // One name of a service, and one of a host.
         tree.text("/etc/services", "domain 53/tcp\ndomain 53/udp\n")?;
         tree.text("/etc/hosts", "127.0.0.1 localhost\n")?;
@@ -143,6 +150,11 @@ impl Parts {
         for name in REFERENCE {
             tree.file(&self.reference.join(name), &format!("/reference/{name}"))?;
         }
+        // The script looks for programs beside itself first.
+        let script = self.reference.join("wg-quick");
+        tree.file(&script, REFERENCE_WG_QUICK)?;
+        let wg = format!("#!/bin/sh\nexec {} \"$@\"\n", REFERENCE_WG.join(" "));
+        tree.script("/reference/bin/wg", &wg)?;
         for module in &self.modules {
             let name = module.file_name().unwrap_or_default().to_string_lossy();
             tree.file(module, &format!("{MODULES}/{name}"))?;
@@ -208,8 +220,16 @@ impl Tree {
     }
 
     fn text(&mut self, path: &str, content: &str) -> Result<()> {
+        self.written(path, content, 0o644)
+    }
+
+    fn script(&mut self, path: &str, content: &str) -> Result<()> {
+        self.written(path, content, 0o755)
+    }
+
+    fn written(&mut self, path: &str, content: &str, mode: u32) -> Result<()> {
         self.make_way(path)?;
-        let written = self.archive.file(path, 0o644, content.as_bytes());
+        let written = self.archive.file(path, mode, content.as_bytes());
         written.map_err(|e| writing(path.as_ref(), e))
     }
 

@@ -1,11 +1,11 @@
 //! A virtual machine with a kernel of Debian's, in which checks run that need the kernel's own WireGuard.
 //!
 //! A test program hands its checks to [`main`]. Started by cargo it boots QEMU, which needs no hardware support, with
-//! itself as the first process and little else: our binaries, Debian's newest wg(8), and a handful of tools. There it
-//! runs the checks, [`crate::Lab`] and all, and reports over a serial line; outside, the report becomes the output of an
+//! itself as the first process and little else: our binaries, Debian's newest wg(8) and wg-quick(8), and a handful of
+//! tools. There it runs the checks, [`crate::Lab`] and all, and reports over a serial line; outside, the report becomes the output of an
 //! ordinary test program.
 //!
-//! `cargo xtask install-peers` puts the kernel, its modules and wg(8) where this module looks for them.
+//! `cargo xtask install-peers` puts the kernel, its modules and these two where this module looks for them.
 
 mod cpio;
 mod guest;
@@ -26,6 +26,9 @@ pub const REFERENCE_WG: [&str; 6] = [
     "wg",
     "/reference/wg",
 ];
+
+/// wg-quick(8) of wireguard-tools inside the machine, which finds that wg(8).
+pub const REFERENCE_WG_QUICK: &str = "/reference/bin/wg-quick";
 
 /// Something to be found out in the machine. It fails by a panic.
 #[derive(Clone, Copy, Debug)]

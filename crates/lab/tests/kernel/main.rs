@@ -5,6 +5,7 @@ mod answer;
 mod change;
 mod change_many;
 mod config;
+mod default_routes;
 mod pair;
 mod quick;
 mod rekey;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         change::CHECKS,
         change_many::CHECKS,
         quick::CHECKS,
+        default_routes::CHECKS,
     ]
     .into_iter()
     .flatten()

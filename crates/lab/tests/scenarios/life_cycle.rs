@@ -24,8 +24,9 @@ fn program() -> String {
 
 /// The daemon in the foreground, usable.
 fn in_foreground(host: &Host, interface: &str) -> Process {
-    let command = host.command(&[&program(), "--sandbox", "strict", "-f", interface]);
-    let process = host.spawn(command).unwrap();
+    let process = host
+        .spawn(host.command(&[&program(), "-f", interface]))
+        .unwrap();
     eventually("the device to answer", || {
         host.uapi(interface, "get=1\n\n").is_ok()
     });

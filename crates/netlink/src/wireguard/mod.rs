@@ -262,6 +262,8 @@ fn name_too_long(operation: &dyn Fn() -> String) -> Error {
     )
 }
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

@@ -135,7 +135,11 @@ impl<C: Crypto> Device<C> {
         self.next_peer += 1;
         let remote = RemoteStatic::new(key);
         let timers = self.new_timers();
-        let peer = PeerState::new(Arc::new(Peer::new(id, key)), remote, timers);
+        let peer = PeerState::new(
+            Arc::new(Peer::new(id, key, Arc::clone(self.tables.staging()))),
+            remote,
+            timers,
+        );
         self.by_key.insert(key, id);
         self.peers.insert(id, Box::new(peer));
         self.service(now, id);
@@ -152,6 +156,18 @@ impl<C: Crypto> Device<C> {
     #[must_use]
     pub fn view(&self, id: PeerId) -> Option<PeerView<'_, C>> {
         self.peers.get(&id).map(|peer| PeerView(peer))
+    }
+
+    /// How many peers there are.
+    #[must_use]
+    pub fn peer_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// How many allowed IPs all peers have together.
+    #[must_use]
+    pub const fn allowed_ip_count(&self) -> usize {
+        self.routes.len()
     }
 
     /// All peers in the order of their creation.

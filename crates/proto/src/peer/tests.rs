@@ -32,7 +32,11 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self {
-            peer: Arc::new(Peer::new(PeerId(1), PublicKey::new([1; 32]))),
+            peer: Arc::new(Peer::new(
+                PeerId(1),
+                PublicKey::new([1; 32]),
+                Arc::default(),
+            )),
             tables: Tables::new(),
             next_index: 0,
         }

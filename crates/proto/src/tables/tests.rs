@@ -16,7 +16,7 @@ type Tables = super::Tables<DefaultCrypto>;
 
 fn peer(number: u8) -> Arc<Peer<DefaultCrypto>> {
     let key = PublicKey::new([number; 32]);
-    Arc::new(Peer::new(PeerId(number.into()), key))
+    Arc::new(Peer::new(PeerId(number.into()), key, Arc::default()))
 }
 
 fn session(index: u32, peer: &Arc<Peer<DefaultCrypto>>) -> Session<DefaultCrypto> {

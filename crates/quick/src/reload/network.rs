@@ -238,19 +238,16 @@ pub(super) fn mtu(file: &QuickFile, transaction: &mut Transaction<'_>) -> Result
 
 /// Tells the resolver of the file's name servers, if it knows others.
 pub(super) fn dns(file: &QuickFile, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
-    let known = transaction.system.known_servers();
-    let wanted = plan::dns(file, transaction.system);
-    match wanted {
-        Some(dns) if dns.servers != known => transaction.run(&Operation::SetDns(dns)),
-        None if !known.is_empty() => {
-            let resolver = transaction.system.resolver();
-            let dns = crate::operation::Dns {
-                resolver,
-                servers: known,
-                search: Vec::new(),
-            };
-            transaction.run(&Operation::UnsetDns(dns))
+    // Without one, `hushwire run` has left them alone too.
+    if !transaction.system.has_resolver() {
+        return Ok(());
+    }
+    let old = transaction.system.name_servers();
+    match (old, plan::dns(file, transaction.system)) {
+        (old, Some(new)) if old.as_ref() != Some(&new) => {
+            transaction.run(&Operation::ReplaceDns { old, new })
         }
+        (Some(old), None) => transaction.run(&Operation::UnsetDns(old)),
         _ => Ok(()),
     }
 }

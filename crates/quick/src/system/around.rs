@@ -10,7 +10,7 @@ use hushwire_netlink::{Address, IpFamily, Link, Route, Rule};
 use super::System;
 use crate::Failure;
 use crate::firewall::Script;
-use crate::operation::{Operation, Resolver};
+use crate::operation::{Dns, Operation, Resolver};
 
 /// Something around another system, through which it looks at everything.
 pub trait Around {
@@ -89,7 +89,7 @@ impl<T: Around> System for T {
         self.inner().has_resolver()
     }
 
-    fn known_servers(&mut self) -> Vec<String> {
-        self.inner().known_servers()
+    fn name_servers(&mut self) -> Option<Dns> {
+        self.inner().name_servers()
     }
 }

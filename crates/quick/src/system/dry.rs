@@ -17,7 +17,7 @@ use hushwire_netlink::{Address, IpFamily, Link, LinkCounters, Route, Rule};
 use super::{Live, System};
 use crate::configure::parse_lines;
 use crate::firewall::Script;
-use crate::operation::{Operation, Resolver};
+use crate::operation::{Dns, Operation, Resolver};
 use crate::{Failure, words};
 
 /// Where the modules of a kernel are, by its release.
@@ -323,7 +323,7 @@ impl System for DryRun<'_> {
         self.live.has_resolver()
     }
 
-    fn known_servers(&mut self) -> Vec<String> {
-        self.live.known_servers()
+    fn name_servers(&mut self) -> Option<Dns> {
+        self.live.name_servers()
     }
 }

@@ -19,19 +19,13 @@ use hushwire_netlink::{
 use super::System;
 use super::child::Runner;
 use crate::firewall::{Script, Tool, iptables_leftovers, nft_leftovers};
-use crate::operation::{Operation, Resolver};
+use crate::operation::{Dns, Operation, Resolver};
 use crate::{Failure, Interrupt};
 
 /// Where the kernel shows its modules.
 const MODULE: &str = "/sys/module/wireguard";
 /// Whether the reverse path filter looks at marks.
 pub(super) const SRC_VALID_MARK: &str = "/proc/sys/net/ipv4/conf/all/src_valid_mark";
-/// Debian's resolvconf orders interfaces by their names.
-const INTERFACE_ORDER: &str = "/etc/resolvconf/interface-order";
-/// Debian's resolvconf keeps what it was told here.
-const RESOLVCONF_STATE: &str = "/etc/resolvconf/run/interface";
-/// There while systemd-resolved runs.
-const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 /// No device takes longer than this to answer; one that does hangs.
 const DEVICE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -101,7 +95,7 @@ impl<'a> Live<'a> {
     }
 
     /// What a program prints, whatever comes of it. Its errors are nobody's business.
-    fn output_of(&self, name: &str, arguments: &[&str]) -> Option<String> {
+    pub(super) fn output_of(&self, name: &str, arguments: &[&str]) -> Option<String> {
         let mut command = self.command(name);
         let output = command
             .args(arguments)
@@ -114,7 +108,7 @@ impl<'a> Live<'a> {
     }
 
     /// The file of a program on the path.
-    fn find(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn find(&self, name: &str) -> Option<PathBuf> {
         find_program(OsStr::new(name), &self.environment.path)
     }
 
@@ -123,18 +117,6 @@ impl<'a> Live<'a> {
         let link = self.netlink.borrow_mut().link(&self.interface)?;
         link.map(|link| link.index)
             .ok_or_else(|| Failure::no_device(&self.interface))
-    }
-
-    /// What comes before the interface's name for resolvconf.
-    fn resolvconf_prefix(&self, program: Option<&Path>) -> String {
-        let is_link = |path: &Path| {
-            fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink())
-        };
-        if program.is_some_and(is_link) {
-            return String::new();
-        }
-        let order = fs::read_to_string(INTERFACE_ORDER).unwrap_or_default();
-        prefix_in(&order)
     }
 }
 
@@ -154,16 +136,6 @@ pub fn find_program(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path)
         .map(|directory| directory.join(name))
         .find(|path| is_program(path))
-}
-
-/// The first line of the form `NAME*` makes the prefix `NAME.`.
-fn prefix_in(order: &str) -> String {
-    let name = order.lines().find_map(|line| {
-        let name = line.trim_matches([' ', '\t']).strip_suffix('*')?;
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        (!name.is_empty() && name.bytes().all(is_plain)).then_some(name)
-    });
-    name.map(|name| format!("{name}.")).unwrap_or_default()
 }
 
 impl System for Live<'_> {
@@ -264,13 +236,7 @@ impl System for Live<'_> {
     }
 
     fn resolver(&mut self) -> Resolver {
-        let program = self.find("resolvconf");
-        if program.is_none() && Path::new(RESOLVED).exists() && self.find("resolvectl").is_some() {
-            return Resolver::Resolved;
-        }
-        Resolver::Resolvconf {
-            prefix: self.resolvconf_prefix(program.as_deref()),
-        }
+        self.dns_resolver()
     }
 
     fn has_resolver(&mut self) -> bool {
@@ -281,68 +247,14 @@ impl System for Live<'_> {
         self.find(program).is_some()
     }
 
-    fn known_servers(&mut self) -> Vec<String> {
-        let prefix = match self.resolver() {
-            Resolver::Resolvconf { prefix } => prefix,
-            Resolver::Resolved => {
-                let said = self.output_of("resolvectl", &["dns", &self.interface]);
-                return resolved_servers_in(&said.unwrap_or_default());
-            }
-        };
-        let name = format!("{prefix}{}", self.interface);
-        let said = self
-            .output_of("resolvconf", &["-l", &name])
-            .or_else(|| fs::read_to_string(Path::new(RESOLVCONF_STATE).join(&name)).ok());
-        servers_in(&said.unwrap_or_default())
+    fn name_servers(&mut self) -> Option<Dns> {
+        self.dns_of_interface()
     }
-}
-
-/// The name servers in the form of resolv.conf(5), those that a config file can hold.
-fn servers_in(text: &str) -> Vec<String> {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_=+:%.-".contains(&byte);
-    let servers = text.lines().filter_map(|line| {
-        let server = line.trim_matches([' ', '\t']).strip_prefix("nameserver ")?;
-        (!server.is_empty() && server.bytes().all(is_legal)).then(|| server.to_owned())
-    });
-    servers.collect()
-}
-
-/// The name servers as resolvectl(1) shows those of a link: `Link 5 (wg0): 1.1.1.1 ::1`.
-fn resolved_servers_in(text: &str) -> Vec<String> {
-    let servers = text.lines().next().and_then(|line| line.split_once("): "));
-    let servers = servers.map(|(_, servers)| servers.split_ascii_whitespace());
-    servers.into_iter().flatten().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_pattern_of_a_name_is_the_prefix() {
-        assert_eq!(
-            prefix_in("lo.inet6\nlo.@(dhclient|pump)*\n tun*\ntap*\n"),
-            "tun."
-        );
-        assert_eq!(prefix_in("lo\n*\n"), "");
-        assert_eq!(prefix_in(""), "");
-    }
-
-    #[test]
-    fn servers_as_resolvconf_lists_them() {
-        let text = "# x\nnameserver 1.1.1.1\nsearch a b\nnameserver fe80::1%eth0\nnameserver a b\n";
-        assert_eq!(servers_in(text), ["1.1.1.1", "fe80::1%eth0"]);
-    }
-
-    #[test]
-    fn servers_as_resolvectl_shows_them() {
-        assert_eq!(
-            resolved_servers_in("Link 5 (wg0): 1.1.1.1 2606:4700::1111\n"),
-            ["1.1.1.1", "2606:4700::1111"]
-        );
-        assert!(resolved_servers_in("Link 5 (wg0):\n").is_empty());
-        assert!(resolved_servers_in("").is_empty());
-    }
 
     #[test]
     fn programs_are_files_that_can_be_run() {

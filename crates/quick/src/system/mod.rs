@@ -2,6 +2,7 @@
 
 mod around;
 mod child;
+mod dns;
 mod dry;
 mod live;
 mod perform;
@@ -15,7 +16,7 @@ use hushwire_netlink::{Address, IpFamily, Link, Route, Rule};
 
 use crate::Failure;
 use crate::firewall::Script;
-use crate::operation::{Operation, Resolver};
+use crate::operation::{Dns, Operation, Resolver};
 
 pub use around::Around;
 pub use dry::DryRun;
@@ -97,6 +98,7 @@ pub trait System {
     /// Whether the one who keeps them is there.
     fn has_resolver(&mut self) -> bool;
 
-    /// The name servers that the resolver knows for the interface.
-    fn known_servers(&mut self) -> Vec<String>;
+    /// What the resolver knows of the interface's name servers; none if it knows of none, or does
+    /// not tell.
+    fn name_servers(&mut self) -> Option<Dns>;
 }

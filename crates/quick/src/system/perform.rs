@@ -20,7 +20,7 @@ use super::live::{Live, SRC_VALID_MARK};
 use crate::Failure;
 use crate::configure;
 use crate::firewall::{Guard, Script, Tool};
-use crate::operation::{Change, Daemon, Dns, InterfaceRoute, Operation, Resolver, SavedFile};
+use crate::operation::{Change, Daemon, InterfaceRoute, Operation, SavedFile};
 use crate::words::{self, family_of};
 
 /// How long a daemon may take to notice that its interface is gone.
@@ -58,7 +58,10 @@ impl Live<'_> {
             Operation::SetDns(dns) => self
                 .set_dns(dns)
                 .map(|()| Some(Operation::UnsetDns(dns.clone()))),
-            Operation::UnsetDns(dns) => self.unset_dns(dns).map(|()| None),
+            Operation::UnsetDns(dns) => self
+                .unset_dns(dns)
+                .map(|()| Some(Operation::SetDns(dns.clone()))),
+            Operation::ReplaceDns { old, new } => self.replace_dns(old.as_ref(), new).map(Some),
             Operation::AddRoute(route) => self
                 .change_route(route, true)
                 .map(|()| Some(Operation::DeleteRoute(route.clone()))),
@@ -91,10 +94,6 @@ impl Live<'_> {
         let mut command = self.command(&daemon.program);
         if let Some(name) = &daemon.started_as {
             command.arg0(name);
-        }
-        if daemon.low_ports {
-            // hushwired gives the right to them up unless it is asked not to.
-            command.env("HUSHWIRE_LOW_PORTS", "1");
         }
         self.runner().run(command.arg(&self.interface), None)
     }
@@ -236,66 +235,16 @@ impl Live<'_> {
         heed_marks("0")
     }
 
-    fn set_dns(&mut self, dns: &Dns) -> Result<(), Failure> {
-        let Resolver::Resolvconf { prefix } = &dns.resolver else {
-            return self.set_resolved(dns);
-        };
-        let mut lines = String::new();
-        for server in &dns.servers {
-            lines.push_str(&format!("nameserver {server}\n"));
-        }
-        if !dns.search.is_empty() {
-            lines.push_str(&format!("search {}\n", dns.search.join(" ")));
-        }
-        let mut command = self.command("resolvconf");
-        command
-            .arg("-a")
-            .arg(format!("{prefix}{}", self.interface))
-            .args(["-m", "0", "-x"]);
-        self.runner().run(&mut command, Some(&raw::encode(&lines)))
-    }
-
-    /// All names go to these servers (`~.`), as `resolvconf -x` has it.
-    fn set_resolved(&mut self, dns: &Dns) -> Result<(), Failure> {
-        let mut servers = self.command("resolvectl");
-        servers.args(["dns", &self.interface]).args(&dns.servers);
-        self.runner().run(&mut servers, None)?;
-        let mut domains = self.command("resolvectl");
-        domains
-            .args(["domain", &self.interface, "~."])
-            .args(&dns.search);
-        let told = self.runner().run(&mut domains, None);
-        if told.is_err() {
-            let _ = self.unset_dns(dns);
-        }
-        told
-    }
-
-    fn unset_dns(&mut self, dns: &Dns) -> Result<(), Failure> {
-        let Resolver::Resolvconf { prefix } = &dns.resolver else {
-            // It forgets an interface that is gone by itself.
-            if self.link()?.is_none() {
-                return Ok(());
-            }
-            let mut command = self.command("resolvectl");
-            return self
-                .runner()
-                .run(command.args(["revert", &self.interface]), None);
-        };
-        let mut command = self.command("resolvconf");
-        command
-            .arg("-d")
-            .arg(format!("{prefix}{}", self.interface))
-            .arg("-f");
-        self.runner().run(&mut command, None)
-    }
-
     /// With nft(8), all at once.
     fn replace_firewall(&mut self, old: &Guard, new: &Guard) -> Result<Operation, Failure> {
-        if new.install.tool != Tool::Nft {
+        if new.install.tool == Tool::Nft {
+            self.firewall(&new.install)?;
+        } else {
             self.firewall(&old.remove)?;
+            self.firewall(&new.install).inspect_err(|_| {
+                let _ = self.firewall(&old.install);
+            })?;
         }
-        self.firewall(&new.install)?;
         Ok(Operation::ReplaceFirewall {
             old: new.clone(),
             new: old.clone(),

@@ -19,6 +19,12 @@ pub(crate) fn implementation() -> Implementation {
 /// background and returns once the device and its control socket are usable. It ends with the lab.
 #[track_caller]
 pub(crate) fn start(host: &Host, interface: &str) {
+    start_with(host, interface, &[]);
+}
+
+/// As [`start`], with environment variables.
+#[track_caller]
+pub(crate) fn start_with(host: &Host, interface: &str, environment: &[(&str, &str)]) {
     let implementation = implementation();
     let binary = implementation.binary().unwrap();
     let mut command = host.command(&[binary.as_os_str()]);
@@ -28,11 +34,7 @@ pub(crate) fn start(host: &Host, interface: &str) {
     ) {
         command.arg("--disable-drop-privileges");
     }
-    // A system call that is on no list, or a layer that is missing, is to be noticed.
-    command.env("HUSHWIRE_SANDBOX", "strict");
-    // WireGuard's own scripts listen on ports below 10.
-    command.env("HUSHWIRE_LOW_PORTS", "1");
-    command.arg(interface);
+    command.arg(interface).envs(environment.iter().copied());
     host.spawn(command)
         .and_then(|process| process.finish(super::SOON))
         .unwrap();

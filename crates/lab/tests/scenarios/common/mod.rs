@@ -10,7 +10,7 @@ pub(crate) use load::{
     bytes_arrive_unchanged, every_kind_of_traffic, flood_ping, one_at_a_time, ping, tcp,
 };
 pub(crate) use shell::Shell;
-pub(crate) use topology::{Key, World, write};
+pub(crate) use topology::{Key, PORT_1, World, write};
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use hushwire_lab::{Host, KeyPair, Lab, require_tools};
 
-use super::daemon::start;
+use super::daemon::{start, start_with};
 use super::shell::Shell;
 
 /// The first end's port.
@@ -78,9 +78,15 @@ impl World {
     /// hosts, which have no other way out. The ends do not know where the other is yet.
     #[track_caller]
     pub(crate) fn loopback() -> Self {
+        Self::loopback_with(&[])
+    }
+
+    /// As [`World::loopback`], the daemons with these environment variables.
+    #[track_caller]
+    pub(crate) fn loopback_with(environment: &[(&str, &str)]) -> Self {
         let world = Self::empty();
         for (interface, host) in [("wg1", &world.one), ("wg2", &world.two)] {
-            start(&world.middle, interface);
+            start_with(&world.middle, interface, environment);
             world.move_link(interface, &world.middle, host);
         }
         world.configure();

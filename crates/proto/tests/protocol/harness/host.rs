@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hushwire_proto::allowed_ips::Prefix;
-use hushwire_proto::crypto::Packet;
+use hushwire_proto::crypto::{Packet, Random};
 use hushwire_proto::decapsulate::decapsulate;
 use hushwire_proto::device::{Dropped, PlaintextError, Received};
 use hushwire_proto::ecn::Ecn;
@@ -17,7 +17,7 @@ use hushwire_proto::peer::Reservation;
 use hushwire_proto::provider::DefaultCrypto;
 use hushwire_proto::time::{Instant, Now, UnixTime};
 
-use super::random::Seeded;
+use super::random::{FixedJitter, Seeded};
 
 pub(crate) type Device = hushwire_proto::Device<DefaultCrypto>;
 pub(crate) type Peer = hushwire_proto::Peer<DefaultCrypto>;
@@ -51,6 +51,8 @@ pub(crate) struct Host {
     pub(crate) private_key: PrivateKey,
     /// Added to this host's wall clock, in seconds.
     pub(crate) wall_offset: i64,
+    /// What every jitter of this host is; random if not set.
+    pub(crate) jitter: Option<Duration>,
     /// Packets that came out of the tunnel.
     pub(crate) delivered: Vec<Vec<u8>>,
     /// Why datagrams were dropped. A data path of its own keeps no record of bad data.
@@ -68,6 +70,7 @@ impl Host {
             address: outer_v4(number),
             private_key,
             wall_offset: 0,
+            jitter: None,
             delivered: Vec::new(),
             dropped: Vec::new(),
             outgoing: Vec::new(),
@@ -79,7 +82,15 @@ impl Host {
 
     /// Starts the program anew: a device with nothing but its private key, and up.
     pub(crate) fn restart(&mut self, now: Now, seed: u64) {
-        self.device = Device::new(Box::new(Seeded::new(seed)));
+        let random = Seeded::new(seed);
+        let random: Box<dyn Random> = match self.jitter {
+            Some(jitter) => Box::new(FixedJitter {
+                random,
+                jitter: u64::try_from(jitter.as_nanos()).unwrap(),
+            }),
+            None => Box::new(random),
+        };
+        self.device = Device::new(random);
         self.device
             .set_private_key(now, Some(self.private_key.clone()));
         self.device.set_up(now, true);

@@ -6,6 +6,7 @@ pub(crate) mod net;
 pub(crate) mod packets;
 pub(crate) mod paper;
 pub(crate) mod random;
+pub(crate) mod trace;
 pub(crate) mod wire;
 
 pub(crate) use host::Style;

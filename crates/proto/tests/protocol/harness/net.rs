@@ -13,6 +13,7 @@ use hushwire_proto::time::{Instant, Now};
 
 use super::host::{Host, Peer, Style, inner_v4, inner_v6, prefix};
 use super::packets;
+use super::trace::Event;
 use super::wire::{Datagram, Fate, Kind};
 
 /// The hosts of a network by number.
@@ -34,6 +35,8 @@ pub(crate) struct Net {
     pub(crate) latency: Duration,
     /// Whether routers on the way mark congestion on whatever can carry the mark.
     pub(crate) congested: bool,
+    /// Everything that happens, if somebody wants to know.
+    trace: Option<Vec<Event>>,
     filter: Option<Filter>,
     flying: BTreeMap<(Duration, u64), Datagram>,
     sequence: u64,
@@ -49,6 +52,7 @@ impl Net {
             log: Vec::new(),
             latency: Duration::from_millis(5),
             congested: false,
+            trace: None,
             filter: None,
             flying: BTreeMap::new(),
             sequence: 0,
@@ -63,6 +67,32 @@ impl Net {
             net.befriend_all(from);
         }
         net
+    }
+
+    /// The same, with every jitter fixed and everything that happens traced.
+    pub(crate) fn traced_mesh(style: Style, hosts: usize, jitter: Duration) -> Self {
+        let mut net = Self::strangers(style, hosts);
+        for host in 0..hosts {
+            let now = net.now_of(host);
+            net.hosts[host].jitter = Some(jitter);
+            net.hosts[host].restart(now, 100 + host as u64);
+        }
+        for from in 0..hosts {
+            net.befriend_all(from);
+        }
+        net.trace = Some(Vec::new());
+        net
+    }
+
+    /// What happened since the last call.
+    pub(crate) fn take_trace(&mut self) -> Vec<Event> {
+        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(event());
+        }
     }
 
     /// Two hosts, each with the other's endpoint.
@@ -260,8 +290,28 @@ impl Net {
 
     /// Hands a datagram to a host as if the network had brought it from `from`.
     pub(crate) fn inject(&mut self, to: usize, from: SocketAddr, bytes: &[u8]) {
-        self.hosts[to].receive(self.now, from, 0, bytes);
+        self.hand_in(to, from, 0, bytes);
         self.settle();
+    }
+
+    fn hand_in(&mut self, to: usize, from: SocketAddr, tos: u8, bytes: &[u8]) {
+        let at = self.now;
+        self.note(|| Event::Arrived {
+            at,
+            host: to,
+            from,
+            bytes: bytes.to_vec(),
+        });
+        let host = &mut self.hosts[to];
+        let before = host.delivered.len();
+        host.receive(at, from, tos, bytes);
+        let ids: Vec<u64> = host.delivered[before..]
+            .iter()
+            .map(|packet| packets::id(packet))
+            .collect();
+        for id in ids {
+            self.note(|| Event::Delivered { host: to, id });
+        }
     }
 
     /// Hands a datagram that was on the wire to a host once more.
@@ -319,10 +369,10 @@ impl Net {
             }
             let receiver = self
                 .hosts
-                .iter_mut()
-                .find(|host| host.address == datagram.to);
+                .iter()
+                .position(|host| host.address == datagram.to);
             if let Some(host) = receiver {
-                host.receive(self.now, datagram.from, datagram.tos, &datagram.bytes);
+                self.hand_in(host, datagram.from, datagram.tos, &datagram.bytes);
             }
             self.settle();
         }
@@ -354,10 +404,13 @@ impl Net {
                 });
             }
         }
+        let at = self.now;
+        self.note(|| Event::Settled { at });
     }
 
-    fn transmit(&mut self, datagram: Datagram) {
+    fn transmit(&mut self, mut datagram: Datagram) {
         self.log.push(datagram.clone());
+        self.note(|| Event::Sent(datagram.clone()));
         let fate = match &mut self.filter {
             Some(filter) => filter(&datagram),
             None => Fate::Deliver,
@@ -370,6 +423,11 @@ impl Net {
             Fate::Twice(delay) => {
                 self.fly(arrival, datagram.clone());
                 self.fly(arrival + delay, datagram);
+            }
+            Fate::Corrupt { at, bits } => {
+                let at = at % datagram.bytes.len();
+                datagram.bytes[at] ^= bits;
+                self.fly(arrival, datagram);
             }
         }
     }

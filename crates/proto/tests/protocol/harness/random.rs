@@ -44,3 +44,21 @@ impl Random for Seeded {
         }
     }
 }
+
+/// The same, but every jitter is what the test wants. Jitter is the only thing that a device draws
+/// eight bytes for.
+#[derive(Clone, Debug)]
+pub(crate) struct FixedJitter {
+    pub(crate) random: Seeded,
+    /// In nanoseconds.
+    pub(crate) jitter: u64,
+}
+
+impl Random for FixedJitter {
+    fn fill(&mut self, out: &mut [u8]) {
+        match out.len() {
+            8 => out.copy_from_slice(&self.jitter.to_le_bytes()),
+            _ => self.random.fill(out),
+        }
+    }
+}

@@ -94,4 +94,9 @@ pub(crate) enum Fate {
     Drop,
     /// Arrives, and once more after this time.
     Twice(Duration),
+    /// Arrives with these bits of one byte flipped; the place is taken modulo the length.
+    Corrupt {
+        at: usize,
+        bits: u8,
+    },
 }

@@ -1,0 +1,105 @@
+//! The commands that nobody else has.
+
+use super::{
+    DISABLE, DISABLE_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES,
+    QUEUES_VARIABLE, RETRIES,
+};
+use crate::manual::{Command, Opt, Term};
+
+pub(super) const DEMO: Command = Command {
+    name: "demo",
+    summary: "two hosts on this machine, a tunnel between them, and what it can do",
+    description: &[
+        "Makes two hosts out of network namespaces, starts a daemon on each, joins them by a tunnel, pings and \
+         sends through it for some seconds, and shows what came of it. Leaves nothing behind. Needs no root where \
+         ordinary users may make user namespaces.",
+    ],
+    ..NOTHING
+};
+
+pub(super) const RUN: Command = Command {
+    name: "run",
+    summary: "bring a configuration up in the foreground, take it down at the end",
+    options: &[
+        Opt {
+            name: "--name",
+            value: Some("INTERFACE"),
+            summary: "the interface's name, if it is not that of the file",
+        },
+        Opt {
+            name: "--container",
+            value: None,
+            summary: "leave name servers alone; so it is in a container anyway",
+        },
+        DISABLE,
+        QUEUES,
+        MEMORY_LIMIT,
+    ],
+    synopsis: "CONF",
+    description: &[
+        "Brings up the interface that the file _CONF_ describes, in the form of wg-quick(8), with its addresses, \
+         routes and name servers, and takes it all down again on SIGINT or SIGTERM. A _CONF_ without a slash that \
+         is no file stands for _/etc/wireguard/CONF.conf_.",
+        "Needs no right but CAP_NET_ADMIN. What a container is seldom allowed to do, that is to change \
+         *src_valid_mark* and the firewall, is tried, and its failure told.",
+    ],
+    environment: &[
+        Term {
+            word: "LOG_LEVEL",
+            meaning: "`verbose`, `error` (if not set) or `silent`",
+        },
+        DISABLE_VARIABLE,
+        QUEUES_VARIABLE,
+        MEMORY_LIMIT_VARIABLE,
+        Term {
+            word: "NOTIFY_SOCKET",
+            meaning: "told when everything is up (systemd, *Type=notify*)",
+        },
+        RETRIES,
+    ],
+    examples: &[Term {
+        word: "hushwire run ./wg0.conf",
+        meaning: "The interface wg0, until Ctrl-C.",
+    }],
+    ..NOTHING
+};
+
+pub(super) const COMPLETION: Command = Command {
+    name: "completion",
+    summary: "print the completion of a shell: bash, zsh or fish",
+    synopsis: "bash|zsh|fish",
+    description: &[
+        "Prints a script that completes command lines of *hushwire* and *wg* in this shell.",
+    ],
+    examples: &[Term {
+        word: "source <(hushwire completion bash)",
+        meaning: "Completion in this shell, for as long as it runs.",
+    }],
+    ..NOTHING
+};
+
+pub(super) const MANUAL: Command = Command {
+    name: "manual",
+    summary: "print a page of this manual, or write all of it to files",
+    options: &[Opt {
+        name: "--write",
+        value: Some("DIRECTORY"),
+        summary: "write all pages, and the completions of all shells, below this directory, laid out as below \
+                  _/usr/share_",
+    }],
+    synopsis: "[PAGE]",
+    description: &[
+        "Prints the page with this name, or else *hushwire*(1), in the form that man(1) reads.",
+    ],
+    examples: &[
+        Term {
+            word: "hushwire manual hushwire-show | man -l -",
+            meaning: "The page of *hushwire show*.",
+        },
+        Term {
+            word: "hushwire manual --write \"$DESTDIR/usr/share\"",
+            meaning: "What a package installs beside the binaries.",
+        },
+    ],
+    ..NOTHING
+};

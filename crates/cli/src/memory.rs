@@ -1,0 +1,95 @@
+//! The limit for the memory of a device, by flag and by environment.
+
+use std::fmt;
+
+/// The environment variable with the limit.
+pub(crate) const VARIABLE: &str = "HUSHWIRE_MEMORY_LIMIT";
+pub(crate) const OPTION: &str = "--memory-limit";
+
+/// A limit in bytes, or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MemoryLimit(pub(crate) Option<u64>);
+
+/// What is no amount of memory.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoAmount(String);
+
+impl fmt::Display for NoAmount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is no amount of memory: {OPTION} and {VARIABLE} take bytes, or a number with K, M or G (of 1024), \
+             such as 64M",
+            self.0
+        )
+    }
+}
+
+impl MemoryLimit {
+    pub(crate) fn parse(text: &str) -> Result<Self, NoAmount> {
+        let refused = || NoAmount(text.to_owned());
+        let digits = text.trim_end_matches(['K', 'M', 'G']);
+        let shift = match &text[digits.len()..] {
+            "" => 0,
+            "K" => 10,
+            "M" => 20,
+            "G" => 30,
+            _ => return Err(refused()),
+        };
+        let number: u64 = digits.parse().map_err(|_| refused())?;
+        let bytes = number.checked_mul(1 << shift).filter(|bytes| *bytes > 0);
+        bytes.map(|bytes| Self(Some(bytes))).ok_or_else(refused)
+    }
+
+    /// What the environment variable says, as far as it is set.
+    pub(crate) fn from_environment(value: Option<&str>) -> Result<Self, NoAmount> {
+        value
+            .filter(|value| !value.is_empty())
+            .map_or_else(|| Ok(Self::default()), Self::parse)
+    }
+
+    /// `self`, or `other` where this says nothing.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0.or(other.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_or_multiples() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("4096", 4096),
+            ("3K", 3 << 10),
+            ("64M", 64 << 20),
+            ("2G", 2 << 30),
+        ] {
+            assert_eq!(MemoryLimit::parse(text), Ok(MemoryLimit(Some(bytes))));
+        }
+        for wrong in [
+            "",
+            "0",
+            "0M",
+            "M",
+            "64MB",
+            "64KM",
+            "-1",
+            "1.5G",
+            "99999999999G",
+        ] {
+            let error = MemoryLimit::parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{wrong}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_environment() {
+        let environment = MemoryLimit::from_environment(Some("1M")).unwrap();
+        let flag = MemoryLimit::parse("2M").unwrap();
+        assert_eq!(flag.or(environment), flag);
+        assert_eq!(MemoryLimit::default().or(environment), environment);
+    }
+}

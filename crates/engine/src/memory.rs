@@ -1,0 +1,195 @@
+//! A limit for the memory of the daemon.
+//!
+//! What can grow is what control clients configure, the sessions of the peers that they
+//! configured, packets that wait for sessions, and answers to control clients. Each has a most that
+//! it can take, so the sum is known before anything grows: whoever would bring it above the limit
+//! with a peer, an allowed IP or a question is refused. Handshakes and packets always find memory,
+//! and there is always room for one answer about all that is there.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hushwire_io::memory::{keep_one_heap, release_freed};
+
+/// The most that the sessions of one peer take, in bytes: three keypairs with their replay
+/// windows, a handshake, and their places in the tables.
+const SESSIONS: u64 = 5 * 1024;
+/// The most that a peer takes beside them.
+const PEER: u64 = 2 * 1024;
+/// The most that an allowed IP takes in the table and in the peer's own list.
+const ALLOWED_IP: u64 = 512;
+/// The most that a peer, and an allowed IP, takes in an answer.
+const PEER_TEXT: u64 = 400;
+const ALLOWED_IP_TEXT: u64 = 64;
+/// The buffers of one lane.
+const LANE: u64 = 1 << 20;
+/// Stacks and buffers of control clients, log lines, what the allocator keeps.
+const BESIDES: u64 = 3 << 20;
+/// The share of the limit that packets waiting for sessions may take.
+const STAGING_SHARE: u64 = 8;
+
+/// Watches over a limit.
+#[derive(Debug)]
+pub(crate) struct MemoryLimit {
+    /// In bytes.
+    limit: u64,
+    /// What the process takes whatever it holds, the packets that wait for sessions included.
+    fixed: u64,
+    /// Answers that are on their way to their clients.
+    answers: AtomicU64,
+}
+
+impl MemoryLimit {
+    /// A limit in bytes for a process with `lanes`, of which none is running yet.
+    ///
+    /// # Errors
+    /// When the limit is less than a device without peers needs, or the system does not tell how
+    /// much memory is in use.
+    pub(crate) fn new(limit: u64, lanes: usize) -> io::Result<Self> {
+        // Where it cannot be done, a thread may keep what it has freed, within `BESIDES`.
+        keep_one_heap();
+        let staging = limit / STAGING_SHARE;
+        let fixed = resident()? + LANE * lanes as u64 + BESIDES + staging;
+        if fixed > limit {
+            let least = (fixed - staging) * STAGING_SHARE / (STAGING_SHARE - 1);
+            let reason = format!(
+                "a memory limit of {limit} bytes is too low: without a single peer it takes {least}"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        Ok(Self {
+            limit,
+            fixed,
+            answers: AtomicU64::new(0),
+        })
+    }
+
+    /// Bytes for packets that wait for sessions.
+    pub(crate) const fn staging(&self) -> u64 {
+        self.limit / STAGING_SHARE
+    }
+
+    /// Whether there is room for more, with an answer about what would be there then.
+    pub(crate) fn allows(&self, contents: Contents) -> bool {
+        self.fixed + contents.size() + contents.answer() <= self.limit
+    }
+
+    /// Sets the room for an answer aside, if there is any.
+    pub(crate) fn answer(self: &Arc<Self>, contents: Contents) -> Option<Answer> {
+        let bytes = contents.answer();
+        let taken = self.fixed + contents.size() + bytes;
+        let add = |answers| (taken + answers <= self.limit).then_some(answers + bytes);
+        self.answers
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .ok()?;
+        Some(Answer {
+            memory: Arc::clone(self),
+            bytes,
+        })
+    }
+}
+
+/// The room for an answer, until it has been sent.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    memory: Arc<MemoryLimit>,
+    bytes: u64,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        release_freed();
+        self.memory.answers.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// How much a device holds, or would.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contents {
+    pub(crate) peers: usize,
+    pub(crate) allowed_ips: usize,
+}
+
+impl Contents {
+    const fn size(self) -> u64 {
+        self.peers as u64 * (PEER + SESSIONS) + self.allowed_ips as u64 * ALLOWED_IP
+    }
+
+    const fn answer(self) -> u64 {
+        self.peers as u64 * PEER_TEXT + self.allowed_ips as u64 * ALLOWED_IP_TEXT
+    }
+}
+
+/// The resident set of this process in bytes (proc(5)).
+fn resident() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/self/statm")?;
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    let pages: u64 = pages.ok_or(io::ErrorKind::InvalidData)?;
+    Ok(pages * rustix::param::page_size() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Contents = Contents {
+        peers: 0,
+        allowed_ips: 0,
+    };
+
+    fn limit(room: u64) -> Arc<MemoryLimit> {
+        Arc::new(MemoryLimit {
+            limit: 1_000_000 + room,
+            fixed: 1_000_000,
+            answers: AtomicU64::new(0),
+        })
+    }
+
+    #[test]
+    fn peers_and_allowed_ips_fit_while_an_answer_about_them_does() {
+        let peer = PEER + SESSIONS + PEER_TEXT;
+        let allowed_ip = ALLOWED_IP + ALLOWED_IP_TEXT;
+        let memory = limit(10 * peer + 3 * allowed_ip);
+        for (peers, allowed_ips, fits) in [(10, 3, true), (11, 0, false), (10, 4, false)] {
+            let contents = Contents { peers, allowed_ips };
+            assert_eq!(memory.allows(contents), fits, "{contents:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_takes_its_room_until_it_is_sent() {
+        let contents = Contents {
+            peers: 100,
+            allowed_ips: 100,
+        };
+        let memory = limit(contents.size() + 2 * contents.answer());
+        let first = memory.answer(contents).expect("room for one");
+        let _second = memory.answer(contents).expect("room for two");
+        assert!(memory.answer(contents).is_none());
+        drop(first);
+        assert!(memory.answer(contents).is_some());
+    }
+
+    #[test]
+    fn whoever_may_configure_may_always_ask() {
+        let memory = limit(0);
+        assert!(memory.allows(NOTHING) && memory.answer(NOTHING).is_some());
+        assert!(!memory.allows(Contents {
+            peers: 1,
+            ..NOTHING
+        }));
+    }
+
+    #[test]
+    fn a_limit_that_nothing_fits_into_is_refused_and_the_least_is_told() {
+        let error = MemoryLimit::new(1 << 20, 1)
+            .expect_err("too low")
+            .to_string();
+        let least = error.rsplit(' ').next().and_then(|word| word.parse().ok());
+        let least: u64 = least.unwrap_or_else(|| panic!("{error}"));
+        // The process may have grown in between.
+        assert!(MemoryLimit::new(least + (8 << 20), 1).is_ok());
+    }
+}
