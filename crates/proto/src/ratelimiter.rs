@@ -3,7 +3,10 @@
 //!
 //! Each source has a bucket that holds five messages and gains twenty a second. A source is an IPv4
 //! address, or the /64 of an IPv6 address, which is what one host can have all of. The number of
-//! sources is bounded; when there is no place for a new one, it is refused.
+//! sources is bounded. When there is no place for a new one, it shares a bucket with its whole
+//! neighbourhood, an IPv4 /16 or an IPv6 /32: so somebody who has thousands of networks, as the
+//! owner of an IPv6 /48 does, shuts out his neighbours at most. The number of these is bounded, too;
+//! beyond it newcomers are refused.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -21,7 +24,7 @@ pub const PER_SECOND: u32 = 20;
 /// Messages that a source may send at once.
 pub const BURST: u32 = 5;
 
-/// Most sources that are remembered at a time.
+/// Most sources that are remembered at a time, and most neighbourhoods.
 pub const SOURCES_MAX: usize = 8192;
 
 /// Time that a bucket gains a message in.
@@ -37,9 +40,15 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 pub struct RateLimiter {
     /// Keys the hash, so that nobody can choose sources that fall into one place of the table.
     secret: Zeroizing<[u8; KEY_LEN]>,
-    buckets: HashTable<Bucket>,
+    sources: Buckets,
+    /// Used only while `sources` has no place.
+    neighbourhoods: Buckets,
     swept: Option<Instant>,
 }
+
+/// A bounded table of buckets.
+#[derive(Default)]
+struct Buckets(HashTable<Bucket>);
 
 struct Bucket {
     source: Source,
@@ -65,7 +74,8 @@ impl RateLimiter {
         random.fill(&mut *secret);
         Self {
             secret,
-            buckets: HashTable::new(),
+            sources: Buckets::default(),
+            neighbourhoods: Buckets::default(),
             swept: None,
         }
     }
@@ -76,36 +86,25 @@ impl RateLimiter {
         self.sweep(now);
         let source = Source::of(source.ip());
         let hash = source.hash::<C>(&self.secret);
-        if let Some(bucket) = self
-            .buckets
-            .find_mut(hash, |bucket| bucket.source == source)
-        {
-            return bucket.take(now);
+        if let Some(allowed) = self.sources.take(now, source, hash) {
+            return allowed;
         }
-        if self.buckets.len() >= SOURCES_MAX {
-            return false;
-        }
-        let bucket = Bucket {
-            source,
-            hash,
-            credit: FULL - COST,
-            updated: now,
-        };
-        self.buckets
-            .insert_unique(hash, bucket, |bucket| bucket.hash);
-        true
+        let neighbourhood = source.neighbourhood();
+        let hash = neighbourhood.hash::<C>(&self.secret);
+        let allowed = self.neighbourhoods.take(now, neighbourhood, hash);
+        allowed.unwrap_or(false)
     }
 
     /// Sources that are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.buckets.len()
+        self.sources.0.len()
     }
 
     /// Whether no source is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
+        self.sources.0.is_empty()
     }
 
     /// Forgets the sources whose buckets are full again, if it has not done so for a second, and
@@ -116,9 +115,37 @@ impl RateLimiter {
             return;
         }
         self.swept = Some(now);
-        self.buckets.retain(|bucket| bucket.credit_at(now) < FULL);
-        if self.buckets.is_empty() {
-            self.buckets = HashTable::new();
+        self.sources.sweep(now);
+        self.neighbourhoods.sweep(now);
+    }
+}
+
+impl Buckets {
+    /// Whether there was something in the bucket of a source, which has got a full one if it had
+    /// none; `None` when there is no place for it.
+    fn take(&mut self, now: Instant, source: Source, hash: u64) -> Option<bool> {
+        let known = self.0.find_mut(hash, |bucket| bucket.source == source);
+        if let Some(bucket) = known {
+            return Some(bucket.take(now));
+        }
+        if self.0.len() >= SOURCES_MAX {
+            return None;
+        }
+        let bucket = Bucket {
+            source,
+            hash,
+            credit: FULL - COST,
+            updated: now,
+        };
+        self.0.insert_unique(hash, bucket, |bucket| bucket.hash);
+        Some(true)
+    }
+
+    /// Forgets full buckets.
+    fn sweep(&mut self, now: Instant) {
+        self.0.retain(|bucket| bucket.credit_at(now) < FULL);
+        if self.0.is_empty() {
+            self.0 = HashTable::new();
         }
     }
 }
@@ -126,7 +153,7 @@ impl RateLimiter {
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimiter")
-            .field("sources", &self.buckets.len())
+            .field("sources", &self.len())
             .finish_non_exhaustive()
     }
 }
@@ -151,6 +178,14 @@ impl Source {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.octets()),
             IpAddr::V6(address) => Self::V6(network(address)),
+        }
+    }
+
+    /// All that a provider, or a part of one, may have.
+    const fn neighbourhood(self) -> Self {
+        match self {
+            Self::V4([a, b, ..]) => Self::V4([a, b, 0, 0]),
+            Self::V6([a, b, c, d, ..]) => Self::V6([a, b, c, d, 0, 0, 0, 0]),
         }
     }
 

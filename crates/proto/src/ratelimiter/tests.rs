@@ -1,7 +1,7 @@
 //! The limit, its bounds, and a naive model.
 
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -96,23 +96,50 @@ fn a_clock_that_steps_back_gains_nothing() {
     assert!(!allow(&mut limiter, START + 49 * MS, v4(1)));
 }
 
-#[test]
-fn the_table_is_bounded_and_refuses_newcomers_when_full() {
-    let mut limiter = limiter();
-    for number in 0..SOURCES_MAX as u32 {
-        assert!(allow(&mut limiter, START, v4(number)));
+/// Fills the table of sources with the /64s of one IPv6 /48.
+fn fill_from_one_site(limiter: &mut RateLimiter) {
+    for number in 0..SOURCES_MAX as u16 {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 7, number, 0, 0, 0, 1);
+        assert!(allow(limiter, START, address.into()));
     }
     assert_eq!(limiter.len(), SOURCES_MAX);
-    assert!(!allow(&mut limiter, START, v4(u32::MAX)));
+}
+
+#[test]
+fn the_table_is_bounded_and_newcomers_share_with_their_neighbourhood() {
+    let mut limiter = limiter();
+    fill_from_one_site(&mut limiter);
+    // More of that site have five messages at once, all of them together.
+    for number in 0..20 {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 8, number, 0, 0, 0, 1);
+        assert_eq!(allow(&mut limiter, START, address.into()), number < 5);
+    }
+    // Nobody else is shut out by that.
+    for number in 0..2000 {
+        assert!(allow(&mut limiter, START, v4(number << 16 | 7)));
+    }
+    assert!(allow(&mut limiter, START, v6("2001:db9::1")));
     assert_eq!(limiter.len(), SOURCES_MAX);
     // Those who are in go on.
-    assert!(allow(&mut limiter, START, v4(0)));
+    assert!(allow(&mut limiter, START, v6("2001:db8:7:1::1")));
     // A second later all but the busy are forgotten.
     let busy = START + 980 * MS;
-    while allow(&mut limiter, busy, v4(0)) {}
+    while allow(&mut limiter, busy, v6("2001:db8:7::1")) {}
     assert!(allow(&mut limiter, START + 1000 * MS, v4(u32::MAX)));
     assert_eq!(limiter.len(), 2);
-    assert!(!allow(&mut limiter, START + 1000 * MS, v4(0)));
+    assert_eq!(limiter.neighbourhoods.0.len(), 0);
+    assert!(!allow(&mut limiter, START + 1000 * MS, v6("2001:db8:7::1")));
+}
+
+#[test]
+fn neighbourhoods_are_bounded_too_and_beyond_them_newcomers_are_refused() {
+    let mut limiter = limiter();
+    fill_from_one_site(&mut limiter);
+    for number in 0..SOURCES_MAX as u32 {
+        assert!(allow(&mut limiter, START, v4(number << 16)));
+    }
+    assert!(!allow(&mut limiter, START, v4(u32::MAX)));
+    assert_eq!(limiter.neighbourhoods.0.len(), SOURCES_MAX);
 }
 
 #[test]
@@ -125,7 +152,7 @@ fn a_quiet_limiter_gives_its_memory_back() {
     assert_eq!(limiter.len(), 1000);
     limiter.sweep(START + 1000 * MS);
     assert!(limiter.is_empty());
-    assert_eq!(limiter.buckets.capacity(), 0);
+    assert_eq!(limiter.sources.0.capacity(), 0);
 }
 
 #[test]
