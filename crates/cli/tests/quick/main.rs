@@ -4,6 +4,7 @@
 mod common;
 
 mod differential;
+mod disk_full;
 mod faults;
 mod iptables;
 mod killed;
