@@ -34,7 +34,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) const fn new(device: Device, binding: Binding) -> Self {
+    pub(crate) fn new(device: Device, binding: Binding) -> Self {
         Self {
             device: Mutex::new(device),
             binding: Mutex::new(binding),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use hushwire_io::udp::DatagramSocket;
 use hushwire_proto::provider::DefaultCrypto;
 
-use crate::handshake_queue::{Handshake, HandshakeQueue};
+use crate::handshake_queue::{CAPACITY, Handshake, HandshakeQueue};
 use crate::lane::Lane;
 use crate::log::Logger;
 use crate::memory::MemoryLimit;
@@ -51,7 +51,7 @@ impl<S: DatagramSocket> Dataplane<S> {
         Ok(Self {
             lanes,
             tables,
-            handshakes: HandshakeQueue::new(),
+            handshakes: HandshakeQueue::new(CAPACITY),
             mtu: AtomicUsize::new(mtu),
             memory: memory.map(Arc::new),
             stats: Stats::default(),

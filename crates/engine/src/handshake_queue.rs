@@ -4,11 +4,10 @@
 //! costs no allocation; what does not fit is dropped, and how full the queue is tells the protocol
 //! whether it is under load.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use hushwire_proto::messages::INITIATION_SIZE;
 use hushwire_proto::path::Path;
+
+use crate::bounded::Bounded;
 
 /// Messages that the queue holds. The kernel driver has 4096; an eighth of this is a burst of 128
 /// before cookies are asked for.
@@ -40,31 +39,7 @@ impl Handshake {
     }
 }
 
-pub(crate) struct HandshakeQueue(Mutex<VecDeque<Handshake>>);
-
-impl HandshakeQueue {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(VecDeque::with_capacity(CAPACITY)))
-    }
-
-    /// Returns whether the control thread must be woken, because the queue was empty; `None` when
-    /// the queue is full and the message dropped.
-    pub(crate) fn push(&self, handshake: Handshake) -> Option<bool> {
-        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.len() >= CAPACITY {
-            return None;
-        }
-        queue.push_back(handshake);
-        Some(queue.len() == 1)
-    }
-
-    /// The oldest message and how many there were with it.
-    pub(crate) fn pop(&self) -> Option<(Handshake, usize)> {
-        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let depth = queue.len();
-        Some((queue.pop_front()?, depth))
-    }
-}
+pub(crate) type HandshakeQueue = Bounded<Handshake>;
 
 #[cfg(test)]
 mod tests {
@@ -84,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_wakes_once() {
-        let queue = HandshakeQueue::new();
+        let queue = HandshakeQueue::new(CAPACITY);
         assert_eq!(queue.push(message(1).unwrap()), Some(true));
         for _ in 1..CAPACITY {
             assert_eq!(queue.push(message(1).unwrap()), Some(false));

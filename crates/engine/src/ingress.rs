@@ -25,7 +25,7 @@ use crate::convert;
 use crate::dataplane::{Dataplane, Peer, Routes};
 use crate::egress::{Egress, QUIET_PACKETS};
 use crate::handshake_queue::Handshake;
-use crate::lane::Lane;
+use crate::lane::{Lane, Next};
 use crate::stats::DropReason;
 use crate::wait::{self, WaitSet};
 
@@ -85,16 +85,12 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
     pub(crate) fn run(mut self, mut receiver: S::Receiver) {
         let dataplane = Arc::clone(&self.dataplane);
         let lane = Arc::clone(&self.lane);
-        while !dataplane.is_stopping() {
-            // Taken anew each time: the sockets change with the port.
-            lane.rebound().clear();
-            let result = match lane.sockets() {
-                Some(sockets) => self.receive_until_rebound(&sockets, &mut receiver),
-                None => {
-                    // Somebody must notice when the device goes.
-                    lane.hand_over();
-                    wait::wait([lane.rebound().as_fd()], None).map(|_| ())
-                }
+        loop {
+            // The sockets are taken anew each time: they change with the port.
+            let result = match lane.next(|| dataplane.is_stopping()) {
+                Next::Stop => return,
+                Next::Receive(sockets) => self.receive_until_rebound(&sockets, &mut receiver),
+                Next::Wait => wait::wait([lane.rebound().as_fd()], None).map(|_| ()),
             };
             if let Err(error) = result {
                 dataplane.log().error(format_args!("receiving: {error}"));

@@ -7,11 +7,11 @@
 use std::io;
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwapOption;
 use hushwire_io::udp::{DatagramSocket, Family};
 
+use crate::sync::ArcSwapOption;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::wait::Wake;
 
 /// The most queues that a device gets by itself.
@@ -35,6 +35,16 @@ pub(crate) struct Lane<S> {
     busy: AtomicBool,
     /// Wakes the sending thread: the queue is its own again.
     hand_over: Wake,
+}
+
+/// What the receiving thread is to do next.
+pub(crate) enum Next<S> {
+    /// The engine stops.
+    Stop,
+    /// There are sockets, until [`Lane::rebound`] says otherwise.
+    Receive(Arc<S>),
+    /// There are none, until [`Lane::rebound`] says otherwise.
+    Wait,
 }
 
 impl<S: DatagramSocket> Lane<S> {
@@ -70,6 +80,24 @@ impl<S: DatagramSocket> Lane<S> {
             (Some(size), Some(sockets)) => sockets.max_segments(family, size).max(1),
             _ => 1,
         }
+    }
+
+    /// What the receiving thread is to do, now that [`Self::rebound`] has called it.
+    pub(crate) fn next(&self, is_stopping: impl FnOnce() -> bool) -> Next<S> {
+        // Before the looks at what it says: the wake-up of a change that comes after one of them
+        // must stay.
+        self.rebound.clear();
+        if is_stopping() {
+            return Next::Stop;
+        }
+        self.sockets().map_or_else(
+            || {
+                // Somebody must notice when the device goes.
+                self.hand_over();
+                Next::Wait
+            },
+            Next::Receive,
+        )
     }
 
     pub(crate) const fn rebound(&self) -> &Wake {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod binding;
+mod bounded;
 mod clock;
 mod control;
 mod convert;
@@ -23,6 +24,7 @@ mod report;
 mod run;
 mod start;
 mod stats;
+mod sync;
 mod turnstile;
 pub mod uapi;
 mod unreachable;

@@ -1,6 +1,8 @@
 //! A lock that is held across several calls, by whoever entered.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Lets one in at a time. Unlike with a mutex, entering and leaving need not share a scope.
 #[derive(Debug)]
@@ -10,7 +12,7 @@ pub(crate) struct Turnstile {
 }
 
 impl Turnstile {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             taken: Mutex::new(false),
             left: Condvar::new(),
@@ -19,10 +21,13 @@ impl Turnstile {
 
     /// Waits until nobody is in, then enters.
     pub(crate) fn enter(&self) {
-        let mut taken = self
-            .left
-            .wait_while(self.lock(), |taken| *taken)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.lock();
+        while *taken {
+            taken = self
+                .left
+                .wait(taken)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
         *taken = true;
     }
 
@@ -33,28 +38,5 @@ impl Turnstile {
 
     fn lock(&self) -> MutexGuard<'_, bool> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-
-    #[test]
-    fn the_second_waits_for_the_first() {
-        let turnstile = Turnstile::new();
-        let left = AtomicBool::new(false);
-        turnstile.enter();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                turnstile.enter();
-                assert!(left.load(Ordering::SeqCst));
-                turnstile.leave();
-            });
-            left.store(true, Ordering::SeqCst);
-            turnstile.leave();
-        });
     }
 }
