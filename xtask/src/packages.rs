@@ -70,6 +70,10 @@ const TOOLS: &[Tool] = &[
         package: "iproute2",
     },
     Tool {
+        program: "strace",
+        package: "strace",
+    },
+    Tool {
         program: "sysctl",
         package: "procps",
     },

@@ -32,7 +32,7 @@ use crate::wait::WaitSet;
 /// Bytes of one read: the virtio header and the largest packet.
 const READ_BUFFER: usize = MAX_PACKET + 64;
 /// The wait after an error that may go away by itself.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
+pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
 
 /// A tunnel without packets for so long is quiet.
 const QUIET_AFTER: Duration = Duration::from_millis(20);

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use hushwire_io::offload::Coalescer;
 use hushwire_io::tun::TunQueue;
-use hushwire_io::udp::{DatagramReceiver, DatagramSocket, Family, Received};
+use hushwire_io::udp::{DatagramReceiver, DatagramSocket, Family, Received, is_final};
 use hushwire_proto::crypto::Packet;
 use hushwire_proto::decapsulate::decapsulate;
 use hushwire_proto::ecn::Ecn;
@@ -23,7 +23,7 @@ use hushwire_proto::time::Instant;
 use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Peer, Routes};
-use crate::egress::{Egress, QUIET_PACKETS};
+use crate::egress::{Egress, PAUSE_AFTER_ERROR, QUIET_PACKETS};
 use crate::handshake_queue::Handshake;
 use crate::lane::{Lane, Next};
 use crate::stats::DropReason;
@@ -160,7 +160,13 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         let count = match sockets.receive(family, receiver) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) if is_final(&error) => return Err(error),
+            Err(_) => {
+                // What waits at the socket goes on waking us: this must not burn a core.
+                self.dataplane.stats().count(DropReason::UdpReceive);
+                std::thread::sleep(PAUSE_AFTER_ERROR);
+                return Ok(());
+            }
         };
         let now = clock::monotonic();
         let routes = self.dataplane.tables().routes();

@@ -22,6 +22,9 @@ pub enum DropReason {
     TunRead,
     /// The TUN device refused to take a packet.
     TunWrite,
+    /// A socket refused to hand out what it had received. Counts refusals: how many datagrams were
+    /// lost, if any, nobody knows.
+    UdpReceive,
     /// It did not authenticate, had been received before, or its keypair has expired.
     Unauthentic,
     /// Its receiver index belongs to no session.

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 pub use socket::{ControlSocket, DIRECTORY, SocketError};
 pub use target::Target;
 
+use crate::egress::PAUSE_AFTER_ERROR;
 use crate::wait;
 use socket::DirectoryWatch;
 
@@ -78,8 +79,13 @@ impl Server {
     }
 
     fn accept(&self) {
-        let Ok((stream, _)) = self.socket.listener().accept() else {
-            return;
+        let stream = match self.socket.listener().accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(_) => {
+                // Descriptors have run out, say. The client goes on waiting, and waking us.
+                return std::thread::sleep(PAUSE_AFTER_ERROR);
+            }
         };
         if self.clients.fetch_add(1, Ordering::AcqRel) >= CLIENTS_MAX {
             self.clients.fetch_sub(1, Ordering::AcqRel);

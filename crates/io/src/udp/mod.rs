@@ -45,7 +45,9 @@ mod sys;
 pub use bind::{Action, UdpError, UdpOptions};
 pub use counters::Counters;
 pub use offload::{OffReason, OffloadState};
-pub use packet::{DatagramReceiver, DatagramSocket, Ecn, Family, Local, Received, Transmit};
+pub use packet::{
+    DatagramReceiver, DatagramSocket, Ecn, Family, Local, Received, Transmit, is_final,
+};
 pub use recv::Receiver;
 pub use route::{RouteMonitor, path_mtu, source_still_routes};
 pub use rustix::io::Errno;

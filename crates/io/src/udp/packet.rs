@@ -32,8 +32,8 @@ pub trait DatagramSocket: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::WouldBlock`] when nothing is waiting; anything else means that the
-    /// socket is of no more use.
+    /// [`io::ErrorKind::WouldBlock`] when nothing is waiting. An error for which [`is_final`]
+    /// holds says that the socket is of no more use; any other may pass, but not at once.
     fn receive(&self, family: Family, receiver: &mut Self::Receiver) -> io::Result<usize>;
 
     /// The descriptor of `family`'s socket, to be polled for reading; `None` on a host without
@@ -53,6 +53,15 @@ pub trait DatagramSocket: Send + Sync {
     /// How many segments of `segment_size` bytes one [`Transmit`] to `family` may profitably
     /// hold: 1 when segmentation is off.
     fn max_segments(&self, family: Family, segment_size: NonZeroU16) -> usize;
+}
+
+/// Whether an error of [`DatagramSocket::receive`] says that there is no socket (any more).
+#[must_use]
+pub fn is_final(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EBADF | libc::ENOTSOCK | libc::EAFNOSUPPORT | libc::EFAULT)
+    )
 }
 
 /// The receiving side's buffers after a [`DatagramSocket::receive`].

@@ -62,6 +62,7 @@ impl Receiver {
     /// See [`DatagramSocket::receive`](super::DatagramSocket::receive).
     pub(super) fn fill(&mut self, socket: impl AsFd, tally: &Tally) -> io::Result<usize> {
         self.ready.clear();
+        let mut last = Errno::INTR;
         for _ in 0..ERRORS_PER_CALL {
             match sys::receive_many(&socket, &mut self.slots, &mut self.buffers, self.size) {
                 Ok(count) => {
@@ -69,11 +70,18 @@ impl Receiver {
                     return Ok(self.ready.len());
                 }
                 Err(Errno::INTR) => {}
-                Err(errno) if is_news_of_an_earlier_send(errno) => tally.receive_errors.add(1),
+                Err(errno) if is_news_of_an_earlier_send(errno) => {
+                    tally.receive_errors.add(1);
+                    last = errno;
+                }
                 Err(errno) => return Err(errno.into()),
             }
         }
-        Ok(0)
+        // Not the news of so many sends, but trouble that stays.
+        match last {
+            Errno::INTR => Ok(0),
+            errno => Err(errno.into()),
+        }
     }
 
     /// Keeps, of the first `count` slots, those that are whole and understood.

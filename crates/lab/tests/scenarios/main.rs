@@ -24,6 +24,7 @@ mod rekey;
 mod restarts;
 mod roaming;
 mod source_address;
+mod system_calls;
 mod traffic;
 mod under_load;
 mod unreachable;
