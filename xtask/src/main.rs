@@ -10,6 +10,8 @@ mod fuzz;
 mod install;
 mod instructions;
 mod kernel;
+mod models;
+mod nightly;
 mod package;
 mod packages;
 mod paths;
@@ -46,6 +48,12 @@ Tasks:
                   is lost, stuck or leaked (root or sudo); `soak --help`
   fuzz            Run the fuzz targets, or make their corpora small;
                   `fuzz --help`
+  models          Run what threads share in every interleaving (loom); a part
+                  of `test`
+  miri            Interpret what can be of the tests of crates with `unsafe`;
+                  needs a nightly toolchain with Miri
+  sanitize        Run the tests of crates with `unsafe` under AddressSanitizer;
+                  needs a nightly toolchain
   instructions    Count the instructions of the pure parts and compare them
                   with the committed baseline; `instructions --help`
 
@@ -117,6 +125,18 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         "instructions" => instructions::instructions(&paths, instructions::Options::parse(rest)?),
+        "models" => {
+            no_more(rest)?;
+            models::models(&paths)
+        }
+        "miri" => {
+            no_more(rest)?;
+            nightly::miri(&paths)
+        }
+        "sanitize" => {
+            no_more(rest)?;
+            nightly::sanitize(&paths)
+        }
         "bench-measure" => bench::measure(&paths, rest),
         other => Err(Error::Usage(format!("unknown task `{other}`"))),
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
-use crate::{fresh_root, instructions, kernel, packages, peers};
+use crate::{fresh_root, instructions, kernel, models, packages, peers};
 
 /// Tests that mostly wait, for protocol timers of minutes or as scanners do, by program and modules: they run beside all the others.
 const PATIENT: &[(&str, &[&str])] = &[
@@ -114,6 +114,7 @@ pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
     if !options.narrowed() {
         outcomes.push(instruction_counts(paths));
         outcomes.push(doc_tests(paths)?);
+        outcomes.push(by_cargo("models", &mut models::of_the_protocol(paths))?);
     }
     summary(&outcomes, start.elapsed())
 }
@@ -293,11 +294,16 @@ impl Runner<'_> {
 }
 
 fn doc_tests(paths: &Paths) -> Result<Outcome> {
-    let start = Instant::now();
     let mut command = cargo();
     command
         .current_dir(paths.root())
         .args(["test", "--workspace", "--doc"]);
+    by_cargo("documentation", &mut command)
+}
+
+/// Tests that cargo must build in its own way and so runs itself.
+fn by_cargo(name: &str, command: &mut Command) -> Result<Outcome> {
+    let start = Instant::now();
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -306,7 +312,7 @@ fn doc_tests(paths: &Paths) -> Result<Outcome> {
             source,
         })?;
     let outcome = Outcome {
-        name: "documentation".to_owned(),
+        name: name.to_owned(),
         passed: output.status.success(),
         counts: Counts::read(&output.stdout),
         text: [output.stdout, output.stderr].concat(),

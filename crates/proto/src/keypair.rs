@@ -5,7 +5,6 @@
 //! window is locked once for a run.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
 use crate::constants::{
@@ -16,6 +15,7 @@ use crate::crypto::{Crypto, LayoutError, Packet, TransportKey};
 use crate::handshake::SessionKeys;
 use crate::replay::ReplayWindow;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::time::{AtomicInstant, Instant};
 
 /// Which side of the handshake made a keypair.
@@ -97,7 +97,7 @@ impl<C: Crypto> Keypair<C> {
         // A compare-and-swap, not an add: an add that is refused afterwards would still have
         // moved the counter, and enough of them would wrap it and reuse nonces.
         self.counter
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
                 let next = first.checked_add(count)?;
                 (next <= REJECT_AFTER_MESSAGES).then_some(next)
             })
@@ -196,7 +196,7 @@ impl<C: Crypto> Keypair<C> {
         now.saturating_since(self.created)
     }
 
-    #[cfg(all(test, feature = "provider"))]
+    #[cfg(all(test, any(feature = "provider", loom)))]
     pub(crate) fn set_counter(&self, counter: u64) {
         self.counter.store(counter, Ordering::Relaxed);
     }

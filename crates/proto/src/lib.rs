@@ -22,7 +22,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", loom))]
 extern crate std;
 
 pub mod allowed_ips;
@@ -36,6 +36,8 @@ pub mod handshake;
 pub mod key;
 pub mod keypair;
 pub mod messages;
+#[cfg(all(test, loom))]
+mod models;
 mod noise;
 pub mod packet;
 pub mod path;

@@ -14,7 +14,6 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 
 use crate::constants::{KEEPALIVE_TIMEOUT, REKEY_TIMEOUT};
@@ -23,7 +22,8 @@ use crate::key::PublicKey;
 use crate::keypair::{Keypair, Role};
 use crate::path::Path;
 use crate::staging::{Staging, StagingBudget};
-use crate::sync::{Mutex, Snapshot};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, Snapshot, between_ordered_accesses};
 use crate::tables::Tables;
 use crate::time::{AtomicInstant, Instant};
 
@@ -442,7 +442,10 @@ impl Activity {
     }
 
     fn is_before_armed(&self, deadline: Option<Instant>) -> bool {
-        deadline.is_some_and(|deadline| deadline.as_nanos() < self.armed.load(Ordering::SeqCst))
+        deadline.is_some_and(|deadline| {
+            between_ordered_accesses();
+            deadline.as_nanos() < self.armed.load(Ordering::SeqCst)
+        })
     }
 
     /// When anything authenticated last went either way.
@@ -469,6 +472,12 @@ impl Activity {
     /// Must come before reading the timestamps for the next deadline.
     pub(crate) fn disarm(&self) {
         self.armed.store(DISARMED, Ordering::SeqCst);
+        between_ordered_accesses();
+    }
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn armed(&self) -> u64 {
+        self.armed.load(Ordering::SeqCst)
     }
 
     pub(crate) fn arm(&self, deadline: Instant) {

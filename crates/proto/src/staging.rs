@@ -3,10 +3,10 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::constants::{STAGED_BYTES_MAX, STAGED_PACKETS_MAX};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a packet takes besides its bytes: its place in the queue and what the allocator adds.
 const PACKET_OVERHEAD: usize = 64;
@@ -61,7 +61,7 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    pub(crate) const fn new(budget: Arc<StagingBudget>) -> Self {
+    pub(crate) fn new(budget: Arc<StagingBudget>) -> Self {
         Self {
             packets: Mutex::new(VecDeque::new()),
             budget,

@@ -4,8 +4,9 @@
 //! timestamp of an initiation and for the time of the last handshake that is shown to people.
 
 use core::ops::Add;
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A point on the caller's monotonic clock, in nanoseconds since an epoch of the caller's choice.
 ///
