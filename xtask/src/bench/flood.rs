@@ -7,11 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hushwire_lab::{
-    Datagram, Flood, Flooded, Host, Implementation, Iperf, KeyPair, Lab, Tunnel, TunnelOptions,
-    Wire,
+    Datagram, Flood, Host, Implementation, Iperf, KeyPair, Lab, Tunnel, TunnelOptions, Wire,
 };
 use serde_json::{Value, json};
 
@@ -31,6 +30,13 @@ const CLOSED_PORT: u16 = 9;
 const DATAGRAMS: u32 = 20_000;
 /// Longer than a measurement with all that belongs to it.
 const FLOOD_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long the stream is alone, and how long it is not.
+const MOMENT: Duration = Duration::from_millis(500);
+/// A stream that has brought so many bytes flows.
+const FLOWING: u64 = 10_000_000;
+/// Seconds by which a stream outlasts the moments.
+const GRACE: u32 = 2;
 
 /// What is sent, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +165,8 @@ impl Scene {
         })
     }
 
-    /// One stream alone, then the same under the flood.
+    /// One stream, for a moment alone, for a moment under the flood, and so on: what else slows the machine down slows
+    /// both.
     fn take(
         &self,
         row: Row,
@@ -168,13 +175,28 @@ impl Scene {
         samples: &mut Samples,
     ) -> Result<()> {
         let frames = self.frames(row, program)?;
-        let alone = self.tcp(options.seconds)?;
+        let flood = Flood::new(options.rate, FLOOD_LIMIT)?;
+        let pairs = options.seconds.saturating_mul(1000) / MOMENT.as_millis() as u32;
         let _ = self.wire.heard();
-        let (flooded, flood) = self.tcp_under(&frames, options)?;
-        let time = flood.time.as_secs_f64();
-        let answers = self.wire.heard().len() as f64 / time;
-        let sent = flood.sent as f64 / time;
+        let (mut alone, mut flooded) = (Sum::default(), Sum::default());
+        thread::scope(|scope| {
+            let stream = scope.spawn(|| self.stream(options.seconds * 2 + GRACE));
+            let outcome = self.wait_for_stream().and_then(|()| {
+                (0..pairs).try_for_each(|_| {
+                    alone.add(self.moment(None)?);
+                    flooded.add(self.moment(Some((&flood, &frames)))?);
+                    Ok(())
+                })
+            });
+            let stream = stream
+                .join()
+                .map_err(|_| Error::Machine("the stream panicked".to_owned()))?;
+            outcome.and(stream)
+        })?;
+        let answers = self.wire.heard().len() as f64 / flooded.flood_seconds.max(f64::MIN_POSITIVE);
+        let sent = flooded.sent as f64 / flooded.flood_seconds.max(f64::MIN_POSITIVE);
         let memory = self.tunnel.right.daemon.process().usage()?.memory as f64 / 1e6;
+        let [alone, flooded] = [alone, flooded].map(|sum| sum.gigabits_per_second());
         eprintln!(
             "  {:<30}{alone:>8.2}{flooded:>8.2} Gbit/s{:>8.1} k/s{answers:>8.0} answers/s",
             row.title,
@@ -189,24 +211,52 @@ impl Scene {
         Ok(())
     }
 
-    /// The stream's rate in Gbit/s.
-    fn tcp(&self, seconds: u32) -> Result<f64> {
+    fn stream(&self, seconds: u32) -> Result<()> {
         let to = &self.tunnel.right.ipv4;
         let iperf = Iperf::tcp().seconds(seconds);
-        Ok(iperf.run(&self.client, &self.server, to)?.bits_per_second / 1e9)
+        iperf.run(&self.client, &self.server, to)?;
+        Ok(())
     }
 
-    fn tcp_under(&self, frames: &[Vec<u8>], options: &Options) -> Result<(f64, Flooded)> {
-        let flood = Flood::new(options.rate, FLOOD_LIMIT)?;
+    /// Bytes that have come out of the tunnel.
+    fn received(&self) -> Result<u64> {
+        let interface = &self.tunnel.right.interface;
+        let link = self.server.netlink().link(interface);
+        let link = link.map_err(hushwire_lab::Error::from)?;
+        let gone = || Error::Machine(format!("{interface} is gone"));
+        Ok(link.ok_or_else(gone)?.counters.received_bytes)
+    }
+
+    fn wait_for_stream(&self) -> Result<()> {
+        let before = self.received()?;
+        let flows = || self.received().is_ok_and(|now| now > before + FLOWING);
+        Ok(hushwire_lab::wait_until(FLOOD_LIMIT, "the stream", flows)?)
+    }
+
+    /// What comes through in a moment, after a shorter one in which the stream gets used to it.
+    fn moment(&self, flood: Option<(&Flood, &[Vec<u8>])>) -> Result<Sum> {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
-            let flood = scope.spawn(|| flood.run(&self.wire, frames, &stop));
-            let rate = self.tcp(options.seconds);
+            let stop = &stop;
+            let flood =
+                flood.map(|(flood, frames)| scope.spawn(|| flood.run(&self.wire, frames, stop)));
+            thread::sleep(MOMENT / 5);
+            let (start, before) = (Instant::now(), self.received()?);
+            thread::sleep(MOMENT * 4 / 5);
+            let mut sum = Sum {
+                bytes: self.received()? - before,
+                seconds: start.elapsed().as_secs_f64(),
+                ..Sum::default()
+            };
             stop.store(true, Ordering::Relaxed);
-            let flooded = flood
-                .join()
-                .map_err(|_| Error::Machine("the flood panicked".to_owned()))?;
-            Ok((rate?, flooded?))
+            if let Some(flood) = flood {
+                let flooded = flood
+                    .join()
+                    .map_err(|_| Error::Machine("the flood panicked".to_owned()))??;
+                sum.sent = flooded.sent;
+                sum.flood_seconds = flooded.time.as_secs_f64();
+            }
+            Ok(sum)
         })
     }
 
@@ -226,6 +276,28 @@ impl Scene {
             }
         }
         Ok(frames)
+    }
+}
+
+/// Moments together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    bytes: u64,
+    seconds: f64,
+    sent: u64,
+    flood_seconds: f64,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.seconds += other.seconds;
+        self.sent += other.sent;
+        self.flood_seconds += other.flood_seconds;
+    }
+
+    fn gigabits_per_second(self) -> f64 {
+        self.bytes as f64 * 8.0 / self.seconds.max(f64::MIN_POSITIVE) / 1e9
     }
 }
 

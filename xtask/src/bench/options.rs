@@ -43,8 +43,9 @@ every metric is taken of all of them in turn; the table shows medians.
 1, 100 and 10,000 peers configured. `bench handshakes` counts the handshakes a
 second that a daemon answers on one core. `bench idle` configures peers
 that never speak, measures memory, and how long our `wg setconf` and `wg show dump` take.
-`bench flood` measures one stream alone and while strangers send hostile packets of
-each kind from spoofed addresses; they go through a cable inside the laboratory only.
+`bench flood` measures one stream, half a second alone and half a second while strangers
+send hostile packets from spoofed addresses, in turn, for each kind of packet; they go
+through a cable inside the laboratory only.
 
 `bench micro` times small pieces of work instead (the cipher by implementation,
 size and batch, the handshake, routing, the replay window, checksums, splitting
