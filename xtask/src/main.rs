@@ -4,6 +4,7 @@
 
 mod apt;
 mod bench;
+mod cargo_tool;
 mod error;
 mod fresh_root;
 mod fuzz;
@@ -19,6 +20,7 @@ mod peers;
 mod process;
 mod soak;
 mod stamp;
+mod supply_chain;
 mod test_task;
 
 use std::process::ExitCode;
@@ -57,6 +59,9 @@ Tasks:
   instructions    Count the instructions of the pure parts and compare them
                   with the committed baseline; `instructions --help`
 
+  supply-chain    Licences, duplicates, sources and known holes of the dependencies,
+                  and whether two builds are the same; `supply-chain --help`
+
 Options:
   -h, --help      Show this help
 ";
@@ -87,7 +92,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             peers::install(&paths)?;
             kernel::install(&paths)?;
             fresh_root::install(&paths)?;
-            package::install_cargo_deb(&paths).map(drop)
+            cargo_tool::CARGO_DEB.install(&paths)?;
+            cargo_tool::CARGO_DENY.install(&paths).map(drop)
         }
         "install" if asks_help(rest) => {
             print!("{}", install::Options::HELP);
@@ -137,6 +143,11 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             no_more(rest)?;
             nightly::sanitize(&paths)
         }
+        "supply-chain" if asks_help(rest) => {
+            print!("{}", supply_chain::Options::HELP);
+            Ok(())
+        }
+        "supply-chain" => supply_chain::supply_chain(&paths, &supply_chain::Options::parse(rest)?),
         "bench-measure" => bench::measure(&paths, rest),
         other => Err(Error::Usage(format!("unknown task `{other}`"))),
     }

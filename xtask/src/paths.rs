@@ -54,6 +54,11 @@ impl Paths {
         self.target.join("package")
     }
 
+    /// Where the programs are built twice.
+    pub(crate) fn reproducible(&self) -> PathBuf {
+        self.target.join("reproducible")
+    }
+
     /// Peers of other makes, kept apart from the builds so that any target folder finds them.
     pub(crate) fn peers(&self) -> PathBuf {
         self.root.join("target/peers")

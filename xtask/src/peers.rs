@@ -64,7 +64,7 @@ pub(crate) fn install(paths: &Paths) -> Result<()> {
         eprintln!("installing {} from {}", peer.binary, stamp.wanted());
         match &peer.origin {
             Origin::Debian { package, suite } => from_debian(peer.binary, package, suite, paths)?,
-            Origin::Crate { name, version } => from_crate(name, version, paths)?,
+            Origin::Crate { name, version } => from_crate(name, version, "release", paths)?,
         }
         stamp.write()?;
     }
@@ -85,7 +85,7 @@ fn from_debian(binary: &str, package: &str, suite: &str, paths: &Paths) -> Resul
 }
 
 /// Builds the program of a crate and puts it into `target/peers/bin`.
-pub(crate) fn from_crate(name: &str, version: &str, paths: &Paths) -> Result<()> {
+pub(crate) fn from_crate(name: &str, version: &str, profile: &str, paths: &Paths) -> Result<()> {
     run(cargo()
         // A folder of its own keeps a second build quick and the workspace's clean-up away from it.
         .env("CARGO_TARGET_DIR", paths.peers().join("build"))
@@ -95,6 +95,8 @@ pub(crate) fn from_crate(name: &str, version: &str, paths: &Paths) -> Result<()>
             "--force",
             "--version",
             version,
+            "--profile",
+            profile,
             name,
             "--root",
         ])

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::paths::Paths;
 use crate::process::{as_root, cargo, is_root, output, path_with_sbin, run};
-use crate::{fresh_root, instructions, kernel, models, packages, peers};
+use crate::{fresh_root, instructions, kernel, models, packages, peers, supply_chain};
 
 /// Tests that mostly wait, for protocol timers of minutes or as scanners do, by program and modules: they run beside all the others.
 const PATIENT: &[(&str, &[&str])] = &[
@@ -113,6 +113,7 @@ pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
     let mut outcomes = runner.all(&programs);
     if !options.narrowed() {
         outcomes.push(instruction_counts(paths));
+        outcomes.push(dependencies(paths));
         outcomes.push(doc_tests(paths)?);
         outcomes.push(by_cargo("models", &mut models::of_the_protocol(paths))?);
     }
@@ -342,6 +343,27 @@ fn instruction_counts(paths: &Paths) -> Outcome {
             ignored: 0,
         },
         text: text.into_bytes(),
+        took: start.elapsed(),
+    };
+    outcome.report();
+    outcome
+}
+
+/// The checks of the dependencies that need no network, together one test.
+fn dependencies(paths: &Paths) -> Outcome {
+    let start = Instant::now();
+    let checked = supply_chain::dependencies(paths);
+    let outcome = Outcome {
+        name: "dependencies".to_owned(),
+        passed: checked.is_ok(),
+        counts: Counts {
+            passed: u64::from(checked.is_ok()),
+            failed: u64::from(checked.is_err()),
+            ignored: 0,
+        },
+        text: checked
+            .err()
+            .map_or_else(Vec::new, |error| format!("{error}\n").into_bytes()),
         took: start.elapsed(),
     };
     outcome.report();

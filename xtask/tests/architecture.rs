@@ -99,6 +99,70 @@ fn only_three_crates_may_be_unsafe() {
     }
 }
 
+/// How often the word stands in the code of a crate: once for each block, function, trait and
+/// implementation.
+fn unsafe_places(folder: &Path) -> usize {
+    let mut places = 0;
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            places += unsafe_places(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            let code = text.lines().filter_map(|line| line.split("//").next());
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            places += code
+                .flat_map(|line| line.split(|c| !is_word(c)))
+                .filter(|word| *word == "unsafe")
+                .count();
+        }
+    }
+    places
+}
+
+#[test]
+fn links_of_the_documents_lead_somewhere() {
+    let mut links = 0;
+    for document in [
+        "ARCHITECTURE.md",
+        "BENCHMARKS.md",
+        "README.md",
+        "docs/firewall.md",
+        "docs/security.md",
+        "docs/wg-quick.md",
+        "docs/wg.md",
+    ] {
+        let text = read(document);
+        let folder = root().join(document);
+        let folder = folder.parent().expect("a folder");
+        for part in text.split("](").skip(1) {
+            let target = part.split([')', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            assert!(
+                folder.join(target).exists(),
+                "{document}: there is no {target}"
+            );
+            links += 1;
+        }
+    }
+    assert!(links > 20, "the links were not found");
+}
+
+#[test]
+fn unsafe_places_are_counted() {
+    let manual = read("docs/security.md");
+    for name in ["aead", "io", "netlink"] {
+        let counted = unsafe_places(&root().join("crates").join(name).join("src"));
+        let row = format!("| `hushwire-{name}` | {counted} |");
+        assert!(
+            manual.contains(&row),
+            "docs/security.md, table of unsafe code: the row of {name} has to begin `{row}`"
+        );
+    }
+}
+
 #[test]
 fn every_foreign_crate_has_its_reason() {
     let reasons = read("DEPENDENCIES.md");

@@ -4,7 +4,6 @@
 //! pages, completion and units come out of the built program and out of `cargo xtask install`: they are laid out here
 //! first, and then taken by cargo-deb, which builds nothing.
 
-mod cargo_deb;
 mod licences;
 
 use std::fs;
@@ -12,12 +11,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cargo_tool::CARGO_DEB;
 use crate::error::{Error, Result};
 use crate::install;
 use crate::paths::Paths;
 use crate::process::{output, run};
-
-pub(crate) use cargo_deb::install as install_cargo_deb;
 
 const NAME: &str = "hushwire";
 
@@ -62,7 +60,7 @@ Options:
 
 /// Builds the package.
 pub(crate) fn package(paths: &Paths, options: &Options) -> Result<()> {
-    let cargo_deb = cargo_deb::install(paths)?;
+    let cargo_deb = CARGO_DEB.install(paths)?;
     let folder = options.output.clone().unwrap_or_else(|| paths.package());
     make(&folder)?;
     // Where `[package.metadata.deb]` has it.
