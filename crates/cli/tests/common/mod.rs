@@ -1,5 +1,4 @@
-//! What the tests of the binaries share.
-#![allow(dead_code, reason = "no test uses all of it")]
+//! What the tests of the binaries share: those of one program, and those of whole interfaces.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -99,16 +98,5 @@ pub(crate) fn run(mut command: Command, input: &str) -> Outcome {
         status: output.status,
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-/// Asserts that a program failed as it should: exit status 1, nothing on standard output, and one
-/// line on standard error with all the parts.
-pub(crate) fn assert_refused(outcome: &Outcome, parts: &[&str]) {
-    assert_eq!(outcome.code(), Some(1), "{outcome:?}");
-    assert_eq!(outcome.stdout, "", "{outcome:?}");
-    assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
-    for part in parts {
-        assert!(outcome.stderr.contains(part), "no `{part}`: {outcome:?}");
     }
 }

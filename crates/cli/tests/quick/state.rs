@@ -211,6 +211,7 @@ fn tidy(line: &str) -> String {
 /// The public key of the other private key, by our own command.
 pub(crate) fn other_public_key() -> String {
     let outcome = run_as(HUSHWIRE, "wg", &["pubkey"], OTHER_PRIVATE_KEY);
+    assert_eq!(outcome.code(), Some(0), "{}", outcome.stderr);
     outcome.stdout.trim().to_owned()
 }
 

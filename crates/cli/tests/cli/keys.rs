@@ -1,13 +1,11 @@
 //! The key commands of wg(8), byte for byte.
 
-mod common;
-
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use common::{Directory, HUSHWIRE, Outcome, PRIVATE_KEY, PUBLIC_KEY, run_as};
+use crate::common::{Directory, HUSHWIRE, Outcome, PRIVATE_KEY, PUBLIC_KEY, run_as};
 
 const NOT_A_KEY: &str = "wg: Key is not the correct length or format\n";
 const TRAILING: &str = "wg: Trailing characters found after key\n";

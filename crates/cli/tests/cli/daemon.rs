@@ -1,11 +1,9 @@
 //! The daemon on a host of the laboratory: how it starts, what it keeps, how it ends. Needs root.
 
-mod common;
-
 use std::fs;
 use std::os::unix::process::CommandExt;
 
-use common::{Directory, HUSHWIRE, HUSHWIRED, LIMIT};
+use crate::common::{Directory, HUSHWIRE, HUSHWIRED, LIMIT};
 use hushwire_lab::{Error, Host, Lab, Output, require_tools, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -1,19 +1,15 @@
 //! The examples of `examples/`, brought up in the laboratory and pinged across. Needs root.
 
-mod common;
-mod compose;
-mod micro_vm;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use common::{Directory, HUSHWIRE, LIMIT, run_as};
-use compose::Compose;
+use crate::common::{Directory, HUSHWIRE, LIMIT, run_as};
+use crate::compose::Compose;
+use crate::micro_vm::MicroVm;
 use hushwire_lab::{Host, Lab, Nat, Process, require_tools, wait_until};
-use micro_vm::MicroVm;
 use rustix::process::Signal;
 
 /// An example.

@@ -1,11 +1,9 @@
 //! `hushwire run` on hosts of the laboratory: what is up, and that it goes down again. Needs root.
 
-mod common;
-
 use std::fs;
 use std::net::UdpSocket;
 
-use common::{Directory, HUSHWIRE, LIMIT, OTHER_PRIVATE_KEY, PRIVATE_KEY, PUBLIC_KEY};
+use crate::common::{Directory, HUSHWIRE, LIMIT, OTHER_PRIVATE_KEY, PRIVATE_KEY, PUBLIC_KEY};
 use hushwire_lab::{Host, Lab, Process, require_tools, wait_until};
 use hushwire_netlink::{IpFamily, MAIN_TABLE, Rule};
 use rustix::process::Signal;
@@ -20,7 +18,7 @@ fn world() -> (Lab, Host) {
 
 /// The public key of the other private key, by our own command.
 fn other_public_key() -> String {
-    let outcome = common::run_as(HUSHWIRE, "wg", &["pubkey"], OTHER_PRIVATE_KEY);
+    let outcome = crate::common::run_as(HUSHWIRE, "wg", &["pubkey"], OTHER_PRIVATE_KEY);
     outcome.stdout.trim().to_owned()
 }
 

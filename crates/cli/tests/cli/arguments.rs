@@ -1,17 +1,16 @@
 //! Wrong arguments, and what they get: one sentence, exit status 1. Needs no rights.
 
-mod common;
-
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use common::{HUSHWIRE, HUSHWIRED, assert_refused, run, run_as};
+use crate::common::{HUSHWIRE, HUSHWIRED, run, run_as};
+use crate::refused::assert_refused;
 
-fn daemon(words: &[&str]) -> common::Outcome {
+fn daemon(words: &[&str]) -> crate::common::Outcome {
     run_as(HUSHWIRED, "hushwired", words, "")
 }
 
-fn hushwire(words: &[&str]) -> common::Outcome {
+fn hushwire(words: &[&str]) -> crate::common::Outcome {
     run_as(HUSHWIRE, "hushwire", words, "")
 }
 

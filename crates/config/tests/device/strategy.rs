@@ -1,5 +1,4 @@
 //! Configurations and devices of all sorts.
-#![allow(dead_code, reason = "no test uses all of it")]
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;

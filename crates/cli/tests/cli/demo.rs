@@ -1,15 +1,13 @@
 //! `hushwire demo`, from the beginning to the end and interrupted. Needs root, to become an
 //! ordinary user and to look for what is left.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use common::{HUSHWIRE, LIMIT, run};
+use crate::common::{HUSHWIRE, LIMIT, run};
 use hushwire_lab::{require_tools, wait_until};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
@@ -168,5 +166,5 @@ fn a_machine_without_the_device_node_is_told_so() {
         hide,
         HUSHWIRE,
     ]);
-    common::assert_refused(&run(command, ""), &["/dev/net/tun", "modprobe tun"]);
+    crate::refused::assert_refused(&run(command, ""), &["/dev/net/tun", "modprobe tun"]);
 }

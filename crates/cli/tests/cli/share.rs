@@ -1,13 +1,12 @@
 //! The manual pages and the completion of shells, read by those who are to read them.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Directory, HUSHWIRE, Outcome, assert_refused, run, run_as};
+use crate::common::{Directory, HUSHWIRE, Outcome, run, run_as};
+use crate::refused::assert_refused;
 use hushwire_lab::require_tools;
 
 fn hushwire(words: &[&str]) -> Outcome {

@@ -1,11 +1,9 @@
 //! Devices with very many peers, through our own tool and our own daemon. Need root.
 
-mod common;
-
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use common::{Directory, HUSHWIRE, HUSHWIRED, PRIVATE_KEY, PUBLIC_KEY};
+use crate::common::{Directory, HUSHWIRE, HUSHWIRED, PRIVATE_KEY, PUBLIC_KEY};
 use hushwire_config::key::PublicKey;
 use hushwire_lab::{Daemon, Host, Implementation, Lab};
 

@@ -1,12 +1,12 @@
 //! Debian's own wg-quick and wg-json, unchanged, on a `wg` that is ours. Need root.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use common::{Directory, HUSHWIRE, HUSHWIRED, OTHER_PRIVATE_KEY, PRIVATE_KEY, PUBLIC_KEY, run_as};
+use crate::common::{
+    Directory, HUSHWIRE, HUSHWIRED, OTHER_PRIVATE_KEY, PRIVATE_KEY, PUBLIC_KEY, run_as,
+};
 use hushwire_lab::{Host, Lab, Output, require_tools, wait_until};
 
 /// The public key of somebody else.
@@ -71,7 +71,10 @@ impl Scene {
             )
             .env("WG_QUICK_USERSPACE_IMPLEMENTATION", HUSHWIRED)
             .env("LC_ALL", "C");
-        host.spawn(command).unwrap().finish(common::LIMIT).unwrap()
+        host.spawn(command)
+            .unwrap()
+            .finish(crate::common::LIMIT)
+            .unwrap()
     }
 
     /// Writes the configuration of a host, whose interface is called as the host.
@@ -129,7 +132,7 @@ fn wg_quick_brings_a_tunnel_up_and_down() {
         assert!(links.iter().all(|link| link.name != host.name()));
         // The daemon sees it go a moment later.
         let socket = format!("/run/wireguard/{}.sock", host.name());
-        wait_until(common::LIMIT, "the end of the daemon", || {
+        wait_until(crate::common::LIMIT, "the end of the daemon", || {
             !host.run(|| Path::new(&socket).exists())
         })
         .unwrap();
@@ -238,7 +241,7 @@ fn wg_json_says_what_show_json_says() {
         let mut command = scene.alice.command(&[HUSHWIRE, "show", "--json", "alice"]);
         command.env("LC_ALL", "C");
         let process = scene.alice.spawn(command).unwrap();
-        process.finish(common::LIMIT).unwrap().stdout
+        process.finish(crate::common::LIMIT).unwrap().stdout
     };
     let ours: serde_json::Value = serde_json::from_str(&ours).unwrap();
     let ours = &ours["interfaces"][0];

@@ -1,19 +1,16 @@
 //! What is printed reads back the same; and nothing that comes from outside can break a parser.
 
-mod memory;
-mod strategy;
-
+use crate::memory::MemoryDevice;
+use crate::strategy::{addr, config, device, entry, preshared_key, private_key, public_key};
 use hushwire_config::conf::{self, Config, Dialect, Interface};
 use hushwire_config::device::Device;
 use hushwire_config::uapi::set::{Event, SetParser};
 use hushwire_config::uapi::{Conversation, get, reply, set};
 use hushwire_config::update::{DeviceUpdate, PeerAction, PeerSettings, PeerUpdate};
 use hushwire_config::{PresharedKey, PrivateKey};
-use memory::MemoryDevice;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use strategy::{addr, config, device, entry, preshared_key, private_key, public_key};
 
 fn settings() -> impl Strategy<Value = PeerSettings> {
     (

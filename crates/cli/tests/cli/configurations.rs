@@ -1,12 +1,11 @@
 //! Configurations that cannot be used, and what `hushwire run` says of them. Needs no rights:
 //! nothing gets as far as an interface.
 
-mod common;
-
 use std::path::Path;
 use std::process::Command;
 
-use common::{Directory, HUSHWIRE, Outcome, PRIVATE_KEY, PUBLIC_KEY, assert_refused, run};
+use crate::common::{Directory, HUSHWIRE, Outcome, PRIVATE_KEY, PUBLIC_KEY, run};
+use crate::refused::assert_refused;
 
 /// Runs a configuration of this text, and takes the directory out of what is said.
 fn refuse(text: &str) -> Outcome {

@@ -1,7 +1,5 @@
 //! Recorded exchanges with a server of the UAPI, replayed over a socket pair.
 
-mod memory;
-
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -9,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::locked::Locked;
+use crate::memory::MemoryDevice;
 use hushwire_config::uapi::serve;
-use memory::{Locked, MemoryDevice};
 use serde_json::Value;
 
-const CASES: &str = include_str!("uapi_cases.json");
+const CASES: &str = include_str!("../uapi_cases.json");
 
 /// A port that is taken: the recording has it as `<port bound by another socket>`.
 const TAKEN: &str = "51999";

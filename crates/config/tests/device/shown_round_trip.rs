@@ -1,10 +1,9 @@
 //! What is shown of a device reads back the same: as a configuration, as a dump, as JSON.
 
-mod strategy;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::strategy::device;
 use hushwire_config::conf::{self, Dialect, Mode, Spanned};
 use hushwire_config::device::{Device, Peer};
 use hushwire_config::endpoint::Endpoint;
@@ -14,7 +13,6 @@ use hushwire_config::update::{DeviceUpdate, PeerAction};
 use hushwire_config::{PresharedKey, PrivateKey, PublicKey};
 use proptest::prelude::*;
 use serde_json::Value;
-use strategy::device;
 
 proptest! {
     #[test]
