@@ -8,6 +8,7 @@ mod disk_full;
 mod faults;
 mod iptables;
 mod killed;
+mod own;
 mod reload;
 mod resolved;
 mod state;
