@@ -572,3 +572,17 @@ fn a_peer_that_is_the_interface_is_found() {
     assert_eq!(found[0].problem, Problem::OwnKey);
     assert_eq!(found[0].severity(), Severity::Warning);
 }
+
+/// Found by the fuzz target `conf`: hosts had one form for bytes that are no text, commands and
+/// name servers another, and no file could be made of both.
+#[test]
+fn characters_that_stand_for_bytes_are_printed_in_one_form() {
+    let text = b"[Interface]\nDNS = 10.99.\xf4\x8f\xbe\x82\nPostUp = echo \xf4\x8f\xbe\x82\n\n\
+        [Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nEndpoint = a\xff:1\n";
+    let config = parse(text, Dialect::Quick).unwrap().config;
+    let printed = hushwire_config::raw::encode(&config.print()).into_owned();
+    assert_eq!(parse(&printed, Dialect::Quick).unwrap().config, config);
+    for part in [&b"10.99.\xf4\x8f\xbe\x82"[..], b"a\xff:1"] {
+        assert!(printed.windows(part.len()).any(|window| window == part));
+    }
+}

@@ -4,7 +4,7 @@
 //! hold after each step, and in the end, left alone for half a minute, every tunnel carries packets.
 
 mod attacker;
-mod harness;
+pub(crate) mod harness;
 mod world;
 
 use std::net::SocketAddr;

@@ -12,6 +12,7 @@ mod datagram;
 mod input;
 mod netlink_reply;
 mod offload;
+mod tun_packet;
 mod uapi_set;
 
 /// A fuzz target.
@@ -50,10 +51,20 @@ pub const TARGETS: &[Target] = &[
         run: offload::run,
     },
     Target {
+        name: "tun_packet",
+        run: tun_packet::run,
+    },
+    Target {
         name: "uapi_set",
         run: uapi_set::run,
     },
 ];
+
+/// A config file by its grammar, with mistakes, as the target `conf` makes them of such an input.
+#[must_use]
+pub fn config_file(input: &[u8]) -> Vec<u8> {
+    conf::grammar::file(&mut input::Input(input))
+}
 
 /// Runs the target of this name.
 ///

@@ -14,22 +14,19 @@ const PACKET_MAX: usize = hushwire_io::offload::MAX_PACKET;
 
 pub(crate) fn run(input: &[u8]) {
     let mut input = Input(input);
-    match input.below(3) {
-        0 => any_bytes(&mut input),
-        1 => a_super_packet(&mut input),
-        _ => join::run(&mut input),
+    if input.bool() {
+        return join::run(&mut input);
     }
+    let (header, packet) = packet(&mut input);
+    compare(header, &packet);
 }
 
-/// A packet that is made of nothing but the fuzzer's bytes.
-fn any_bytes(input: &mut Input<'_>) {
-    let header = input.array();
-    let packet = input.bytes(PACKET_MAX);
-    compare(header, packet);
-}
-
-/// A packet that is nearly right.
-fn a_super_packet(input: &mut Input<'_>) {
+/// What comes from a TUN device: a header and a packet, of the fuzzer's bytes alone or nearly right.
+pub(crate) fn packet(input: &mut Input<'_>) -> ([u8; VirtioHeader::LEN], Vec<u8>) {
+    if input.bool() {
+        let header = input.array();
+        return (header, input.bytes(PACKET_MAX).to_vec());
+    }
     let flow = flow::Flow::new(input);
     let payload = input.u16().min(64_000).into();
     let mut packet = flow.super_packet(payload);
@@ -45,7 +42,7 @@ fn a_super_packet(input: &mut Input<'_>) {
     if input.bool() {
         packet.truncate(input.u16().into());
     }
-    compare(header, &packet);
+    (header, packet)
 }
 
 /// The splitter and the model say the same.

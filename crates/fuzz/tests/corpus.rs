@@ -117,5 +117,6 @@ targets!(
     datagram,
     netlink_reply,
     offload,
+    tun_packet,
     uapi_set
 );

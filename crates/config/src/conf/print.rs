@@ -11,8 +11,8 @@ use crate::text::Line;
 impl Config {
     /// The file: `[Interface]` first, then the peers, each after an empty line. Reads back equal
     /// to this, as long as every list of allowed IPs is one that a file can say (see
-    /// [`AllowedIps`]). The text holds the keys, and a host that is not UTF-8 in the form of
-    /// [`crate::raw::decode`]: what goes into a file is [`crate::raw::encode`] of it.
+    /// [`AllowedIps`]). The text holds the keys, and is of the form of [`crate::raw::decode`]:
+    /// what goes into a file is [`crate::raw::encode`] of it.
     #[must_use]
     pub fn print(&self) -> Zeroizing<String> {
         let mut text = SecretString::default();

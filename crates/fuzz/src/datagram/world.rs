@@ -38,6 +38,10 @@ const SERVICES_MAX: usize = 10_000;
 /// three attempts of 5 s, each with its jitter (see the soak test of the protocol).
 const RECOVERY: Duration = Duration::from_millis(15_333 + 3 * 5_333);
 
+/// Counters of a living session that the attacker may have spent, one in each step. Who has the
+/// keys can take a packet's place, but no more than one at a time.
+const SPENT_MAX: usize = super::STEPS_MAX;
+
 /// What becomes of honest datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Network {
@@ -363,7 +367,10 @@ impl World {
         }
         self.advance(RECOVERY);
         for peer in 1..HOSTS {
-            self.ping(VICTIM, peer);
+            for (from, to) in [(VICTIM, peer), (peer, VICTIM)] {
+                let reached = (0..=SPENT_MAX).any(|_| self.reaches(from, to));
+                assert!(reached, "{from} to {to}");
+            }
         }
         assert_eq!(self.hosts[VICTIM].device.peers().count(), HOSTS - 1);
     }

@@ -6,6 +6,7 @@ use crate::conf::line::{RawLine, trimmed};
 use crate::conf::span::Spanned;
 use crate::conf::value::{Dns, InterfaceAddress, Table};
 use crate::inet;
+use crate::raw;
 use crate::text::{Line, Word};
 
 /// The keys, in their proper spelling.
@@ -67,9 +68,11 @@ impl Parser {
 
     fn quick_setting(&mut self, setting: &Setting<'_>) {
         let span = setting.line.span(setting.offset);
-        let Ok(text) = std::str::from_utf8(setting.value) else {
+        if std::str::from_utf8(setting.value).is_err() {
             return self.error(span, Problem::Text(setting.key));
-        };
+        }
+        // UTF-8 too may have the characters that stand for bytes; all text has one form.
+        let text = &*raw::decode(setting.value);
         match setting.key.name {
             "Address" => self.addresses(setting, text),
             "DNS" => self.dns(setting, text),
