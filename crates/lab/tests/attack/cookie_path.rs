@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use hushwire_bench::hostile::{Attacker, Kind};
-use hushwire_lab::{Datagram, UdpQueue, Wire, wait_until};
+use hushwire_lab::{Datagram, Host, UdpQueue, Wire, wait_until};
 
 use crate::peer::{Answer, Peer};
 use crate::siege::{PORT, SOON, Siege, VICTIM};
@@ -15,6 +15,8 @@ use crate::siege::{PORT, SOON, Siege, VICTIM};
 const WAVE: usize = 250;
 /// Waves at most, so that a test that hangs does not flood for ever.
 const WAVES_MAX: u64 = 100_000;
+/// How long a wave may have no answers.
+const UNANSWERED: Duration = Duration::from_secs(2);
 /// What the paper allows between an initiation and the next (REKEY_TIMEOUT and its jitter).
 const RETRY: Duration = Duration::from_millis(5_334);
 
@@ -34,18 +36,31 @@ fn initiations(siege: &mut Siege, kind: Kind, v6: bool) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Sends wave after wave until it is told to stop, each when the sockets have been emptied of the one before.
-fn waves(wire: &Wire, frames: &[Vec<u8>], stop: &AtomicBool, sent: &AtomicU64) {
+/// Sends wave after wave until it is told to stop, each when the device has read the one before and has answered half of
+/// it: so many more than it has under way never wait in its queue, however slow the machine is, and it stays under load.
+fn waves(siege: (&Host, &Wire), frames: &[Vec<u8>], stop: &AtomicBool, sent: &AtomicU64) {
+    let (victim, wire) = siege;
+    let said = || {
+        victim
+            .netlink()
+            .link("eth0")
+            .unwrap()
+            .unwrap()
+            .counters
+            .sent_packets
+    };
     for wave in frames.chunks(WAVE).cycle().take(WAVES_MAX as usize) {
         if stop.load(Ordering::Relaxed) {
             return;
         }
+        let before = said();
         for frame in wave {
             wire.send_frame(frame).unwrap();
         }
         sent.fetch_add(1, Ordering::Relaxed);
-        let _ = wait_until(SOON, "the sockets to be read", || {
-            UdpQueue::of_port(PORT).waiting == 0
+        // The first wave finds a device that is not under load yet and has less to say.
+        let _ = wait_until(UNANSWERED, "cookies", || {
+            UdpQueue::of_port(PORT).waiting == 0 && said() >= before + WAVE as u64 / 2
         });
     }
 }
@@ -59,7 +74,7 @@ fn under_flood(siege: &mut Siege, kind: Kind, v6: bool, work: impl FnOnce(&mut S
         let stopper = Stopper(&stop);
         let (wire, victim) = (Arc::clone(&siege.wire), Arc::clone(&siege.victim));
         let (frames, stop, sent) = (&frames, &stop, &sent);
-        let flood = scope.spawn(move || victim.run(|| waves(&wire, frames, stop, sent)));
+        let flood = scope.spawn(move || victim.run(|| waves((&victim, &wire), frames, stop, sent)));
         work(siege);
         drop(stopper);
         flood.join().unwrap();
