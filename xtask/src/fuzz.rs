@@ -14,11 +14,12 @@ use crate::paths::Paths;
 use crate::process::{cargo, output, run, shown};
 
 /// What lets libFuzzer see which code runs and what is compared there.
-const COVERAGE: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
+const COVERAGE: &str = "-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares";
+    -Cllvm-args=-sanitizer-coverage-trace-compares \
+    --cfg fuzzing -Ccodegen-units=1";
 
 /// The longest input that the fuzzer makes up, in bytes.
 const INPUT_MAX: usize = 4096;
@@ -174,7 +175,7 @@ fn build(paths: &Paths, address_sanitizer: bool) -> Result<PathBuf> {
         .current_dir(paths.fuzz())
         .env("CARGO_TARGET_DIR", &folder)
         // With a target the flags are not those of build scripts and macros.
-        .args(["build", "--locked", "--release", "--target", &host]);
+        .args(["build", "--release", "--target", &host]);
     if address_sanitizer {
         // Stable rustc has the sanitizer, and only hides it.
         command
