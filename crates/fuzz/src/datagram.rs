@@ -1,7 +1,7 @@
 //! Datagrams into a device with live sessions. The fuzzer is on the path and holds the private keys
 //! of all peers and the keys of all sessions, so that it gets past every authenticator; it has the
 //! time, the addresses and the load of the device in its hands as well. [`world`] says what must
-//! hold after each step, and in the end, left alone for half a minute, every tunnel carries packets.
+//! hold after each step, and in the end, left alone for a minute or two, every tunnel carries packets.
 
 mod attacker;
 pub(crate) mod harness;
