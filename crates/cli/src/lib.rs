@@ -18,6 +18,7 @@ mod program;
 mod queues;
 mod quick;
 mod run;
+mod sandbox;
 mod share;
 mod signals;
 mod wg;

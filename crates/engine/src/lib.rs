@@ -22,6 +22,7 @@ mod outbox;
 mod random;
 mod report;
 mod run;
+pub mod sandbox;
 mod start;
 mod stats;
 mod sync;

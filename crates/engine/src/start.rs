@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
 use hushwire_io::offload::Coalescer;
@@ -18,6 +18,7 @@ use crate::log::Logger;
 use crate::memory::MemoryLimit;
 use crate::random::SystemRandom;
 use crate::report::OffloadReport;
+use crate::sandbox::{self, Sandbox, SandboxError, ThreadClass, Warden};
 use crate::stats::Stats;
 use crate::uapi::{ControlSocket, Server, Target};
 
@@ -35,6 +36,8 @@ pub struct Options {
     /// The most memory that the process may take, in bytes of its resident set. What would not
     /// fit is refused when it is configured; packets and handshakes always find memory.
     pub memory_limit: Option<u64>,
+    /// What its threads give up once everything is open.
+    pub sandbox: Sandbox,
 }
 
 /// Why an engine did not start.
@@ -44,6 +47,8 @@ pub enum StartError {
     Io(&'static str, io::Error),
     /// The UDP sockets could not be bound.
     Udp(UdpError),
+    /// A layer of the sandbox that must be there is not.
+    Sandbox(SandboxError),
 }
 
 impl fmt::Display for StartError {
@@ -51,16 +56,41 @@ impl fmt::Display for StartError {
         match self {
             Self::Io(what, error) => write!(f, "{what}: {error}"),
             Self::Udp(error) => error.fmt(f),
+            Self::Sandbox(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for StartError {}
 
+impl From<SandboxError> for StartError {
+    fn from(error: SandboxError) -> Self {
+        Self::Sandbox(error)
+    }
+}
+
 /// A running device.
 pub struct Engine {
     target: Target,
     threads: Vec<JoinHandle<()>>,
+    warden: Warden,
+}
+
+/// What a thread will do.
+struct Task {
+    name: &'static str,
+    class: ThreadClass,
+    run: Box<dyn FnOnce() + Send>,
+}
+
+impl Task {
+    fn new(name: &'static str, class: ThreadClass, run: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            name,
+            class,
+            run: Box::new(run),
+        }
+    }
 }
 
 impl Engine {
@@ -91,26 +121,32 @@ impl Engine {
         binding.open(&dataplane).map_err(StartError::Udp)?;
         let state = Arc::new(State::new(device, binding));
         let target = Target::new(Arc::clone(&dataplane), Arc::clone(&state));
-        let mut engine = Self {
-            target: target.clone(),
-            threads: Vec::new(),
-        };
         let control = Control::new(dataplane, state, monitor, routes);
-        let started = engine.spawn_all(tun, control, options.control_socket);
-        if let Err(error) = started {
+        let mut engine = Self {
+            target,
+            threads: Vec::new(),
+            warden: Warden::new(options.sandbox),
+        };
+        let tasks = engine
+            .tasks(tun, control, options.control_socket)
+            .map_err(io("preparing threads"))?;
+        // All is open now.
+        engine.warden.enter_process()?;
+        if let Err(error) = engine.spawn_all(tasks) {
             engine.stop();
             engine.wait();
-            return Err(StartError::Io("starting threads", error));
+            return Err(error);
         }
         Ok(engine)
     }
 
-    fn spawn_all(
-        &mut self,
+    fn tasks(
+        &self,
         tun: &Tun,
         control: Control,
         control_socket: Option<ControlSocket>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Vec<Task>> {
+        let mut tasks = Vec::new();
         let dataplane = Arc::clone(self.target.dataplane());
         for (queue, lane) in tun.queues().zip(dataplane.lanes()) {
             let egress = Egress::new(Arc::clone(queue), Arc::clone(&dataplane), Arc::clone(lane))?;
@@ -123,20 +159,43 @@ impl Engine {
                 Arc::clone(&egress),
             )?;
             let receiver = Receiver::new(MESSAGES_AT_ONCE);
-            self.spawn("ingress", move || ingress.run(receiver))?;
-            self.spawn("egress", move || Egress::run(&egress))?;
+            let run = move || ingress.run(receiver);
+            tasks.push(Task::new("ingress", ThreadClass::Ingress, run));
+            let run = move || Egress::run(&egress);
+            tasks.push(Task::new("egress", ThreadClass::Egress, run));
         }
-        self.spawn("control", move || control.run())?;
+        let run = move || control.run();
+        tasks.push(Task::new("control", ThreadClass::Control, run));
         if let Some(socket) = control_socket {
-            let server = Server::new(socket, self.target.clone())?;
-            self.spawn("uapi", move || server.run())?;
+            let server = Server::new(socket, self.target.clone(), self.warden.clone())?;
+            let run = move || server.run();
+            tasks.push(Task::new("uapi", ThreadClass::Uapi, run));
         }
-        Ok(())
+        Ok(tasks)
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let thread = thread::Builder::new().name(name.into()).spawn(run)?;
-        self.threads.push(thread);
+    fn spawn_all(&mut self, tasks: Vec<Task>) -> Result<(), StartError> {
+        for task in tasks {
+            let warden = self.warden.clone();
+            let (tell, told) = mpsc::sync_channel(1);
+            let thread = thread::Builder::new()
+                .name(task.name.into())
+                .spawn(move || {
+                    let entered = warden.enter_thread(task.class);
+                    let is_in = entered.is_ok();
+                    // Whoever started us waits for it.
+                    let _ = tell.send(entered);
+                    if is_in {
+                        (task.run)();
+                    }
+                });
+            self.threads
+                .push(thread.map_err(|error| StartError::Io("starting threads", error))?);
+            told.recv().map_err(|_| {
+                let error = io::Error::other("a thread ended before its work began");
+                StartError::Io("starting threads", error)
+            })??;
+        }
         Ok(())
     }
 
@@ -159,6 +218,12 @@ impl Engine {
             tun: Arc::clone(tun.offloads()),
             dataplane: Arc::clone(self.target.dataplane()),
         }
+    }
+
+    /// How far the sandbox of its threads goes.
+    #[must_use]
+    pub fn sandbox_report(&self) -> sandbox::Report {
+        self.warden.report()
     }
 
     /// Something to end the engine with from another thread.

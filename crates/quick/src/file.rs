@@ -71,6 +71,15 @@ impl fmt::Debug for QuickFile {
 }
 
 impl QuickFile {
+    /// Whether it has a `ListenPort` below 1024.
+    #[must_use]
+    pub fn has_low_port(&self) -> bool {
+        let lines = self.passthrough.split(|byte| *byte == b'\n');
+        let settings = lines.filter_map(|line| std::str::from_utf8(line).ok()?.split_once('='));
+        let mut ports = settings.filter(|(key, _)| key.trim().eq_ignore_ascii_case("ListenPort"));
+        ports.any(|(_, value)| matches!(value.trim().parse::<u16>(), Ok(1..1024)))
+    }
+
     /// Reads a file. NULs are ignored, as bash does.
     ///
     /// # Errors
@@ -201,6 +210,13 @@ mod tests {
 
     fn stripped(text: &str) -> String {
         String::from_utf8(parse(text).passthrough.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_low_port_is_seen() {
+        assert!(parse("[Interface]\nlistenport=443\n").has_low_port());
+        assert!(!parse("[Interface]\nListenPort = 51820\n").has_low_port());
+        assert!(!parse("[Interface]\nListenPort = 0\n").has_low_port());
     }
 
     #[test]

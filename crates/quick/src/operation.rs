@@ -117,6 +117,8 @@ pub struct Daemon {
     pub program: PathBuf,
     /// The name that it is started under, if that is not the path.
     pub started_as: Option<OsString>,
+    /// Whether it will have to listen on a port below 1024, and must not give up the right to.
+    pub low_ports: bool,
 }
 
 /// A change of a device.

@@ -78,7 +78,7 @@ fn bring_up(
     transaction: &mut Transaction<'_>,
 ) -> Result<(), Failure> {
     let interface = transaction.interface();
-    create(options, transaction)?;
+    create(file, options, transaction)?;
     transaction.run_all(plan::hooks(Event::PreUp, file, interface))?;
     let text = Passthrough(Rc::new(file.passthrough.clone()));
     transaction.run(&Operation::Configure(text))?;
@@ -97,9 +97,17 @@ fn bring_up(
     transaction.run_all(plan::hooks(Event::PostUp, file, interface))
 }
 
-fn create(options: &Options, transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+fn create(
+    file: &QuickFile,
+    options: &Options,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let found = options.daemon.clone().map(|daemon| Daemon {
+        low_ports: file.has_low_port(),
+        ..daemon
+    });
     let daemon = || {
-        options.daemon.clone().ok_or_else(|| {
+        found.clone().ok_or_else(|| {
             Failure::new("there is no daemon to run the interface; install hushwired")
         })
     };
@@ -110,7 +118,7 @@ fn create(options: &Options, transaction: &mut Transaction<'_>) -> Result<(), Fa
         return Ok(());
     };
     let can_fall_back = options.backend == Backend::Auto && transaction.system.lacks_module();
-    let Some(daemon) = options.daemon.clone().filter(|_| can_fall_back) else {
+    let Some(daemon) = found.clone().filter(|_| can_fall_back) else {
         return Err(failure);
     };
     transaction.explain(&failure);

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{Offloads, UnknownOffload};
 use crate::queues::{self, NoNumber, Queues};
+use crate::sandbox::{self, Choice, ChoiceError};
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(super) struct Arguments {
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
     pub(super) memory_limit: MemoryLimit,
+    pub(super) sandbox: Choice,
 }
 
 /// What is wrong with a command line.
@@ -33,6 +35,7 @@ pub(super) enum ArgumentError {
     MissingValue(&'static str),
     NotText(OsString),
     Queues(NoNumber),
+    Sandbox(ChoiceError),
     SecondInterface(String),
     UnknownOffload(UnknownOffload),
     UnknownOption(String),
@@ -52,6 +55,7 @@ impl fmt::Display for ArgumentError {
                     "`{word}` is one argument too many: a daemon has one interface"
                 )?;
             }
+            Self::Sandbox(error) => return error.fmt(f),
             Self::UnknownOffload(error) => return error.fmt(f),
             Self::UnknownOption(word) => write!(f, "there is no option `{word}`")?,
         }
@@ -67,6 +71,7 @@ impl Request {
         let mut offloads = Offloads::ALL;
         let mut queues = Queues::default();
         let mut memory_limit = MemoryLimit::default();
+        let mut sandbox = Choice::default();
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -93,12 +98,18 @@ impl Request {
                     queues =
                         Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
                 }
+                "--sandbox" if options => {
+                    let mode = sandbox::mode(value("--sandbox")?);
+                    sandbox.mode = Some(mode.map_err(ArgumentError::Sandbox)?);
+                }
+                "--user" if options => sandbox.user = Some(value("--user")?.to_owned()),
                 _ if options && attached.is_some() && word.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.to_owned()));
                 }
                 "-h" | "--help" if options => return Ok(Self::Help),
                 "--version" if options => return Ok(Self::Version),
                 "-f" | "--foreground" if options => foreground = true,
+                "--low-ports" if options => sandbox.low_ports = true,
                 "--" if options => options = false,
                 _ if options && word.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.to_owned()));
@@ -115,6 +126,7 @@ impl Request {
             offloads,
             queues,
             memory_limit,
+            sandbox,
         }))
     }
 }
@@ -140,6 +152,7 @@ mod tests {
             offloads: Offloads::ALL,
             queues: Queues::default(),
             memory_limit: MemoryLimit::default(),
+            sandbox: Choice::default(),
         })
     }
 
@@ -179,6 +192,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_up_can_be_chosen() {
+        let line = "--sandbox=strict --user nobody --low-ports wg0";
+        let Ok(Request::Run(arguments)) = parse(line) else {
+            panic!("not understood");
+        };
+        let chosen = Choice {
+            mode: Some(hushwire_engine::sandbox::Mode::Strict),
+            low_ports: true,
+            user: Some("nobody".to_owned()),
+        };
+        assert_eq!(arguments.sandbox, chosen);
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let cases = [
             ("", "name of the interface"),
@@ -191,6 +218,9 @@ mod tests {
             ("wg0 --memory-limit=much", "`much`"),
             ("--foreground=1 wg0", "`--foreground=1`"),
             ("--disable=gso wg0", "`gso`"),
+            ("--sandbox maybe wg0", "`maybe`"),
+            ("wg0 --user", "--user"),
+            ("--low-ports=1 wg0", "`--low-ports=1`"),
         ];
         for (line, part) in cases {
             let error = parse(line).unwrap_err();

@@ -12,6 +12,7 @@ use hushwire_io::tun::TunError;
 use crate::memory::NoAmount;
 use crate::offloads::{self, UnknownOffload};
 use crate::queues::NoNumber;
+use crate::sandbox::ChoiceError;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -35,6 +36,7 @@ pub(super) enum Error {
     MemoryLimit(NoAmount),
     Offload(UnknownOffload),
     Queues(NoNumber),
+    Sandbox(ChoiceError),
     Signals(io::Error),
     Socket(SocketError),
     Spawn(io::Error),
@@ -77,6 +79,7 @@ impl fmt::Display for Error {
             Self::Offload(error) => write!(f, "{}: {error}", offloads::VARIABLE),
             Self::MemoryLimit(error) => error.fmt(f),
             Self::Queues(error) => error.fmt(f),
+            Self::Sandbox(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),
             Self::Spawn(error) => write!(

@@ -57,6 +57,8 @@ struct Running {
 impl Running {
     fn wait(self) {
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
+        let sandbox = self.engine.sandbox_report();
+        self.log.debug(format_args!("sandbox: {sandbox}"));
         self.engine.wait();
         // Some may have turned out not to work.
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
@@ -75,6 +77,7 @@ fn start(settings: &Settings, mut inherited: Inherited) -> Result<Running, Error
         udp: settings.offloads.udp(),
         control_socket: Some(socket),
         memory_limit: settings.memory_limit.0,
+        sandbox: settings.sandbox.clone(),
     };
     let engine = Engine::start(&tun, options).map_err(Error::Start)?;
     let stopper = engine.stopper();

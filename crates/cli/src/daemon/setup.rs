@@ -7,6 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use hushwire_engine::Level;
+use hushwire_engine::sandbox::{Reach, Sandbox};
 use hushwire_engine::uapi::ControlSocket;
 use hushwire_io::process::Inherited;
 use hushwire_io::tun::{Tun, TunOptions};
@@ -30,6 +31,7 @@ pub(super) struct Settings {
     queues: Queues,
     pub(super) memory_limit: MemoryLimit,
     more_queues: Vec<RawFd>,
+    pub(super) sandbox: Sandbox,
     /// None when the environment does not say.
     pub(super) log_level: Option<Level>,
 }
@@ -49,6 +51,10 @@ impl Settings {
             queues: arguments.queues.or(environment.queues),
             memory_limit: arguments.memory_limit.or(environment.memory_limit),
             more_queues: environment.more_queues,
+            sandbox: arguments
+                .sandbox
+                .sandbox(Reach::Process)
+                .map_err(Error::Sandbox)?,
             log_level: environment.log_level,
         })
     }

@@ -99,3 +99,16 @@ pub(super) const MEMORY_LIMIT_VARIABLE: Term = Term {
     word: "HUSHWIRE_MEMORY_LIMIT",
     meaning: "as *--memory-limit*",
 };
+
+pub(super) const SANDBOX: Opt = Opt {
+    name: "--sandbox",
+    value: Some("MODE"),
+    summary: "what is given up once everything is open: `on`, all that the system lets go of, if not said; `strict`, \
+              where a layer that is missing is an error, and any system call that is not on the list the end; `off`, \
+              nothing, for debugging",
+};
+
+pub(super) const SANDBOX_VARIABLE: Term = Term {
+    word: "HUSHWIRE_SANDBOX",
+    meaning: "as *--sandbox*",
+};

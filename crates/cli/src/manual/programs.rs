@@ -2,7 +2,7 @@
 
 use super::commands::{
     DISABLE, DISABLE_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES,
-    QUEUES_VARIABLE, RETRIES,
+    QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
 };
 use super::{Command, Opt, Term};
 
@@ -34,6 +34,17 @@ pub(crate) const DAEMON: Command = Command {
         DISABLE,
         QUEUES,
         MEMORY_LIMIT,
+        SANDBOX,
+        Opt {
+            name: "--user",
+            value: Some("NAME"),
+            summary: "become this user, who keeps CAP_NET_ADMIN alone",
+        },
+        Opt {
+            name: "--low-ports",
+            value: None,
+            summary: "keep CAP_NET_BIND_SERVICE, to listen on ports below 1024",
+        },
         Opt {
             name: "--help",
             value: None,
@@ -59,6 +70,11 @@ pub(crate) const DAEMON: Command = Command {
         DISABLE_VARIABLE,
         QUEUES_VARIABLE,
         MEMORY_LIMIT_VARIABLE,
+        SANDBOX_VARIABLE,
+        Term {
+            word: "HUSHWIRE_LOW_PORTS",
+            meaning: "`1`: as *--low-ports*",
+        },
         Term {
             word: "WG_PROCESS_FOREGROUND",
             meaning: "`1`: as *--foreground*",

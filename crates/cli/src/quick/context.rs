@@ -49,6 +49,7 @@ fn named(name: &OsStr, path: &OsStr) -> Option<Daemon> {
         shown: name.to_owned(),
         program: find_program(name, path)?,
         started_as: Some(name.to_owned()),
+        low_ports: false,
     })
 }
 
@@ -69,11 +70,13 @@ fn own(path: &OsStr) -> Daemon {
             shown: STANDARD.into(),
             program,
             started_as: Some(STANDARD.into()),
+            low_ports: false,
         },
         None => Daemon {
             shown: OWN.into(),
             program: daemon,
             started_as: Some(OsString::from(OWN)),
+            low_ports: false,
         },
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{self, Offloads, UnknownOffload};
 use crate::queues::{self, NoNumber, Queues};
+use crate::sandbox::{self, Choice, ChoiceError};
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub(super) struct Arguments {
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
     pub(super) memory_limit: MemoryLimit,
+    pub(super) sandbox: Choice,
 }
 
 /// What is wrong with a command line.
@@ -37,6 +39,7 @@ pub(super) enum ArgumentError {
     MissingValue(&'static str),
     NotText(OsString),
     Queues(NoNumber),
+    Sandbox(ChoiceError),
     SecondFile(OsString),
     UnknownOffload(UnknownOffload),
     UnknownOption(OsString),
@@ -55,6 +58,7 @@ impl fmt::Display for ArgumentError {
                 "`{}` is one argument too many: run one configuration at a time",
                 word.to_string_lossy()
             )?,
+            Self::Sandbox(error) => return error.fmt(f),
             Self::UnknownOffload(error) => return error.fmt(f),
             Self::UnknownOption(word) => {
                 write!(f, "there is no option `{}`", word.to_string_lossy())?;
@@ -71,6 +75,7 @@ impl Request {
         let mut name = None;
         let mut container = is_container();
         let mut offloads = Offloads::ALL;
+        let mut sandbox = Choice::default();
         let mut disable = |list: &str| {
             offloads
                 .disable(list)
@@ -117,6 +122,10 @@ impl Request {
                     queues =
                         Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
                 }
+                "--sandbox" if options => {
+                    let mode = sandbox::mode(value("--sandbox")?);
+                    sandbox.mode = Some(mode.map_err(ArgumentError::Sandbox)?);
+                }
                 _ if options && text.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.clone()));
                 }
@@ -131,6 +140,7 @@ impl Request {
             offloads,
             queues,
             memory_limit,
+            sandbox,
         }))
     }
 }

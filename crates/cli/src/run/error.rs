@@ -9,6 +9,8 @@ use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 use hushwire_quick::Failure;
 
+use crate::sandbox::ChoiceError;
+
 #[derive(Debug)]
 pub(super) enum Error {
     /// Lines that begin with the file's name.
@@ -21,6 +23,7 @@ pub(super) enum Error {
     Ipv6,
     Read(PathBuf, io::Error),
     Retries(String),
+    Sandbox(ChoiceError),
     Signals(io::Error),
     Socket(SocketError),
     Start(StartError),
@@ -51,6 +54,7 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::Retries(error) => f.write_str(error),
+            Self::Sandbox(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),

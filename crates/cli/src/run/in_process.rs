@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::mpsc::Sender;
 
 use hushwire_config::update::DeviceUpdate;
+use hushwire_engine::sandbox::Sandbox;
 use hushwire_engine::uapi::ControlSocket;
 use hushwire_engine::{Engine, Level, Logger, Options};
 use hushwire_io::tun::{Tun, TunOptions};
@@ -24,6 +25,7 @@ pub(super) struct InProcess<'a> {
     live: Live<'a>,
     interface: String,
     options: DeviceOptions,
+    sandbox: Sandbox,
     end: Sender<()>,
     /// The keys and peers, with the addresses of all endpoints.
     update: Rc<DeviceUpdate>,
@@ -51,13 +53,20 @@ impl<'a> InProcess<'a> {
         live: Live<'a>,
         interface: &str,
         options: DeviceOptions,
+        sandbox: Sandbox,
         end: Sender<()>,
         update: DeviceUpdate,
     ) -> Self {
+        // The engine's own threads drop their powers; a low port has to be among what they keep.
+        let low_ports = sandbox.low_ports || matches!(update.listen_port, Some(1..1024));
         Self {
             live,
             interface: interface.to_owned(),
             options,
+            sandbox: Sandbox {
+                low_ports,
+                ..sandbox
+            },
             end,
             update: Rc::new(update),
             device: None,
@@ -82,6 +91,7 @@ impl<'a> InProcess<'a> {
             },
             control_socket: Some(socket),
             memory_limit: self.options.memory_limit.0,
+            sandbox: self.sandbox.clone(),
         };
         let engine = Engine::start(&tun, options).map_err(Error::Start)?;
         self.device = Some(OwnDevice {

@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use hushwire_engine::sandbox::Reach;
 use hushwire_quick::operation::Event;
 use hushwire_quick::plan::hooks;
 use hushwire_quick::{
@@ -56,6 +57,8 @@ pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
 
 fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     keep_memory_private();
+    let sandbox = arguments.sandbox.sandbox(Reach::Threads);
+    let sandbox = sandbox.map_err(Error::Sandbox)?;
     let configuration = Configuration::load(arguments)?;
     // Before signals are caught: a name server that does not answer may take minutes.
     let update = configuration.resolve()?;
@@ -74,7 +77,7 @@ fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
         queues: arguments.queues,
         memory_limit: arguments.memory_limit,
     };
-    let mut system = InProcess::new(live, interface, device, end.clone(), update);
+    let mut system = InProcess::new(live, interface, device, sandbox, end.clone(), update);
     let mut output = io::stderr();
     let mut transaction =
         Transaction::new(interface, &mut system, &mut output).with_interrupt(&interrupt);
@@ -118,6 +121,7 @@ fn options(
         shown: in_process::shown().to_owned(),
         program: "/proc/self/exe".into(),
         started_as: None,
+        low_ports: false,
     };
     Ok(Options {
         without_ipv6,
@@ -194,7 +198,7 @@ fn usage() -> String {
     format!(
         "\
 Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...]
-                    [--queues NUMBER] [--memory-limit SIZE] CONF
+                    [--queues NUMBER] [--memory-limit SIZE] [--sandbox MODE] CONF
 
 Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
 addresses, routes and name servers, and takes it all down again on SIGINT or SIGTERM. A CONF
@@ -206,6 +210,7 @@ without a slash that is no file stands for /etc/wireguard/CONF.conf.
       --queues    queues of the device, each with two threads: 1 to 64, or auto
       --memory-limit
                   the most memory the device may take: 64M, say; what would not fit is refused
+      --sandbox   what the threads of the tunnel give up: on (the default), strict or off
   -h, --help      this text
 
 Environment:
@@ -213,6 +218,7 @@ Environment:
   HUSHWIRE_DISABLE                 as --disable
   HUSHWIRE_QUEUES                  as --queues
   HUSHWIRE_MEMORY_LIMIT            as --memory-limit
+  HUSHWIRE_SANDBOX                 as --sandbox
   NOTIFY_SOCKET                    told when everything is up (systemd, Type=notify)
   WG_ENDPOINT_RESOLUTION_RETRIES   how often to ask again for the address of an endpoint: a
                                    number (15) or infinity

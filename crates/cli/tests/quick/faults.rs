@@ -63,6 +63,7 @@ pub(crate) fn fail_at(world: &World, file: &Path, verb: &str, number: usize) -> 
                     shown: "hushwired".into(),
                     program: HUSHWIRED.into(),
                     started_as: None,
+                    low_ports: false,
                 };
                 let options = Options::new(Backend::Userspace, Some(daemon));
                 hushwire_quick::up(&file_read, &options, &mut transaction)

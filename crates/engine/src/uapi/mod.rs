@@ -17,6 +17,7 @@ pub use socket::{ControlSocket, DIRECTORY, SocketError};
 pub use target::Target;
 
 use crate::egress::PAUSE_AFTER_ERROR;
+use crate::sandbox::{ThreadClass, Warden};
 use crate::wait;
 use socket::DirectoryWatch;
 
@@ -34,16 +35,18 @@ pub(crate) struct Server {
     socket: ControlSocket,
     watch: DirectoryWatch,
     target: Target,
+    warden: Warden,
     clients: Arc<AtomicUsize>,
 }
 
 impl Server {
-    pub(crate) fn new(socket: ControlSocket, target: Target) -> io::Result<Self> {
+    pub(crate) fn new(socket: ControlSocket, target: Target, warden: Warden) -> io::Result<Self> {
         socket.listener().set_nonblocking(true)?;
         Ok(Self {
             watch: DirectoryWatch::new()?,
             socket,
             target,
+            warden,
             clients: Arc::default(),
         })
     }
@@ -93,11 +96,15 @@ impl Server {
         }
         let place = Place(Arc::clone(&self.clients));
         let target = self.target.clone();
+        let warden = self.warden.clone();
         let spawned = std::thread::Builder::new()
             .name("uapi-client".into())
             .stack_size(CLIENT_STACK)
             .spawn(move || {
                 let _place = place;
+                if let Err(error) = warden.enter_thread(ThreadClass::Client) {
+                    return target.dataplane().log().error(error);
+                }
                 // A client that goes away in the middle of an answer has lost nothing else.
                 let _ = serve(&stream, target);
             });

@@ -9,8 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::Mode;
-use rustix::fs::inotify;
+use rustix::fs::{Mode, OFlags, inotify};
 
 /// The directory of all control sockets.
 pub const DIRECTORY: &str = "/var/run/wireguard";
@@ -23,6 +22,8 @@ const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// The file, opened for nothing but to be recognised.
+    file: Option<OwnedFd>,
     /// Device and inode of the file, by which we know it from a later daemon's.
     identity: Option<(u64, u64)>,
     /// Whether dropping removes the file.
@@ -74,6 +75,7 @@ impl ControlSocket {
         Self {
             listener: UnixListener::from(fd),
             identity: identity(&path),
+            file: open(&path),
             path,
             owned: true,
         }
@@ -94,7 +96,20 @@ impl ControlSocket {
 
     /// Whether the file is still there and still ours: removing it ends the daemon.
     pub(crate) fn is_in_place(&self) -> bool {
-        self.identity.is_some() && identity(&self.path) == self.identity
+        self.identity.is_some() && self.present_identity() == self.identity
+    }
+
+    fn present_identity(&self) -> Option<(u64, u64)> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(metadata) => Some((metadata.dev(), metadata.ino())),
+            // A user that we have become since may not look into the directory. A file that was
+            // removed has no links left.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let stat = rustix::fs::fstat(self.file.as_ref()?).ok()?;
+                (stat.st_nlink > 0).then_some((stat.st_dev, stat.st_ino))
+            }
+            Err(_) => None,
+        }
     }
 
     /// `None` is "in use".
@@ -111,6 +126,7 @@ impl ControlSocket {
                         listener,
                         path: path.to_owned(),
                         identity: identity(path),
+                        file: open(path),
                         owned: true,
                     });
                 }
@@ -150,6 +166,11 @@ fn create_directory() -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+fn open(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).ok()
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

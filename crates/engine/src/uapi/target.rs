@@ -82,7 +82,11 @@ impl Target {
     }
 
     fn refused(&self, error: &UdpError) -> Errno {
-        self.dataplane.log().error(error);
+        let hint = match error.errno() {
+            rustix::io::Errno::ACCESS => "; hushwired keeps it with --low-ports",
+            _ => "",
+        };
+        self.dataplane.log().error(format_args!("{error}{hint}"));
         Errno::from_os(error.errno().raw_os_error())
     }
 

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hushwire_engine::sandbox::{Mode, Reach, Sandbox};
 use hushwire_engine::uapi::{ControlSocket, DIRECTORY};
 use hushwire_engine::{Engine, Level, Logger, Options};
 use hushwire_io::tun::{Tun, TunOptions};
@@ -30,6 +31,14 @@ pub(crate) fn in_a_namespace(test: impl FnOnce() + Send) {
     });
 }
 
+/// Every call that the engine's threads make must be on its list: another one ends the tests.
+const STRICT: Sandbox = Sandbox {
+    mode: Mode::Strict,
+    reach: Reach::Threads,
+    low_ports: false,
+    user: None,
+};
+
 /// A running device, which ends when this is dropped.
 pub(crate) struct TestDevice {
     pub(crate) name: String,
@@ -49,6 +58,7 @@ impl TestDevice {
             udp: UdpOptions::default(),
             control_socket: Some(socket),
             memory_limit: None,
+            sandbox: STRICT,
         };
         let engine = Engine::start(&tun, options).expect("an engine");
         Self {

@@ -48,10 +48,10 @@ const POLL_SECONDS: i64 = 1;
 /// namespaces, and its end.
 ///
 /// Events come from rtnetlink, from the namespace in which the monitor was opened and, once
-/// the interface has moved, from the one where it is then. The latter needs CAP_NET_ADMIN and
-/// CAP_NET_BROADCAST there. A process that lacks them looks at what it can see once a second:
-/// with CAP_NET_ADMIN everything, without just whether the interface still exists. Out of
-/// sight, it counts as being up.
+/// the interface has moved, from the one where it is then. The latter needs CAP_NET_ADMIN there
+/// and, when the monitor is opened, CAP_NET_BROADCAST. A process that lacks them looks at what it
+/// can see once a second: with CAP_NET_ADMIN everything, without just whether the interface still
+/// exists. Out of sight, it counts as being up.
 ///
 /// Nothing is lost in between: whenever the interface is found in a new place, or events were
 /// dropped for want of memory, its state is read anew and the differences are reported. But
@@ -62,10 +62,12 @@ pub struct Monitor {
     tun: OwnedFd,
     link: Link,
     socket: Socket,
+    /// Hears of other namespaces while the interface is in one, if the process may.
+    everywhere: Option<Socket>,
     buffer: Vec<u8>,
     listening: Listening,
     timer: OwnedFd,
-    /// Readable when `socket` or `timer` is.
+    /// Readable when a socket or `timer` is.
     epoll: OwnedFd,
     place: Place,
     known: Option<LinkInfo>,
@@ -106,6 +108,7 @@ impl Monitor {
     /// If the process has too many open files, or no access to rtnetlink.
     pub fn open(tun: &Tun) -> io::Result<Self> {
         let socket = Socket::for_link_events()?;
+        let everywhere = Socket::for_link_events_everywhere().ok();
         let timer = timerfd_create(
             TimerfdClockId::Monotonic,
             TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
@@ -113,11 +116,15 @@ impl Monitor {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let unused = epoll::EventData::new_u64(0);
         epoll::add(&epoll, &socket, unused, epoll::EventFlags::IN)?;
+        if let Some(everywhere) = &everywhere {
+            epoll::add(&epoll, everywhere, unused, epoll::EventFlags::IN)?;
+        }
         epoll::add(&epoll, &timer, unused, epoll::EventFlags::IN)?;
         let mut monitor = Self {
             tun: fcntl_dupfd_cloexec(tun, 3)?,
             link: Link::open()?,
             socket,
+            everywhere,
             buffer: Vec::new(),
             listening: Listening::AtHome,
             timer,
@@ -174,21 +181,25 @@ impl Monitor {
         }
     }
 
+    /// What the socket that counts has heard. The other one hears a part of the same, and told
+    /// later it would be news of yesterday.
     fn receive(&mut self) -> io::Result<Option<(Vec<Message>, Option<i32>)>> {
-        let received = self.socket.receive(&mut self.buffer)?;
+        let (counts, other) = match (&self.everywhere, self.listening) {
+            (Some(everywhere), Listening::Everywhere) => (everywhere, Some(&self.socket)),
+            (everywhere, _) => (&self.socket, everywhere.as_ref()),
+        };
+        if let Some(other) = other {
+            discard(other, &mut self.buffer)?;
+        }
+        let received = counts.receive(&mut self.buffer)?;
         Ok(received.map(|(messages, number)| (messages.collect(), number)))
     }
 
     fn discard_events(&mut self) -> io::Result<()> {
-        loop {
-            match self.receive() {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(()),
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        for socket in std::iter::once(&self.socket).chain(&self.everywhere) {
+            discard(socket, &mut self.buffer)?;
         }
+        Ok(())
     }
 
     fn note(&mut self, message: Message, number: Option<i32>) -> io::Result<()> {
@@ -244,6 +255,9 @@ impl Monitor {
                 self.settle(Place::Nowhere);
                 self.pending.push_back(Event::Deleted);
                 epoll::delete(&self.epoll, &self.socket)?;
+                if let Some(everywhere) = &self.everywhere {
+                    epoll::delete(&self.epoll, everywhere)?;
+                }
                 self.poll(false)
             }
         }
@@ -280,8 +294,9 @@ impl Monitor {
 
     /// Whether the kernel permits it.
     fn listen(&mut self, listening: Listening) -> bool {
-        let everywhere = listening == Listening::Everywhere;
-        let permitted = self.socket.listen_everywhere(everywhere).is_ok();
+        let begin = listening == Listening::Everywhere;
+        let socket = self.everywhere.as_ref();
+        let permitted = socket.is_some_and(|socket| socket.subscribe(begin).is_ok());
         if permitted {
             self.listening = listening;
         }
@@ -336,6 +351,19 @@ impl Monitor {
 }
 
 /// Becomes readable when there may be an event.
+/// Takes off a socket whatever there is.
+fn discard(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        match socket.receive(buffer).map(|received| received.is_some()) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()

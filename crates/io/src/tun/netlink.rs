@@ -29,6 +29,9 @@ const FAMILY_HEADER: usize = 4;
 const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
 
+/// Changes to interfaces, and namespaces that get or lose a number.
+const LINK_EVENTS: [u32; 2] = [libc::RTNLGRP_LINK, libc::RTNLGRP_NSID];
+
 /// One message from the kernel that matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
@@ -134,8 +137,30 @@ impl Socket {
     /// A socket for [`receive`](Self::receive) that hears of every change to an interface, and
     /// of namespaces that get or lose a number.
     pub(super) fn for_link_events() -> io::Result<Self> {
-        const NAMESPACES: u32 = 1 << (libc::RTNLGRP_NSID - 1);
-        Self::open(libc::RTMGRP_LINK.cast_unsigned() | NAMESPACES)
+        let mask = |group: u32| 1 << (group - 1);
+        Self::open(LINK_EVENTS.map(mask).into_iter().sum())
+    }
+
+    /// A socket for [`receive`](Self::receive) that can hear of the interfaces in other
+    /// namespaces as well, those that have a number in this one (`NETLINK_LISTEN_ALL_NSID`,
+    /// netlink(7)). Needs CAP_NET_BROADCAST in both, but only now: the kernel asks for the rights
+    /// that the process had when it opened the socket. Hears nothing before
+    /// [`subscribe`](Self::subscribe).
+    pub(super) fn for_link_events_everywhere() -> io::Result<Self> {
+        let socket = Self::open(0)?;
+        socket.set_option(libc::NETLINK_LISTEN_ALL_NSID, 1)?;
+        Ok(socket)
+    }
+
+    /// Begins or ends to hear of changes.
+    pub(super) fn subscribe(&self, begin: bool) -> io::Result<()> {
+        let option = if begin {
+            libc::NETLINK_ADD_MEMBERSHIP
+        } else {
+            libc::NETLINK_DROP_MEMBERSHIP
+        };
+        let mut groups = LINK_EVENTS.into_iter();
+        groups.try_for_each(|group| self.set_option(option, group.cast_signed()))
     }
 
     fn open(groups: u32) -> io::Result<Self> {
@@ -165,16 +190,13 @@ impl Socket {
         }
     }
 
-    /// Whether to hear of the interfaces in other namespaces as well, those that have a number
-    /// in this one (`NETLINK_LISTEN_ALL_NSID`, netlink(7)). Needs CAP_NET_BROADCAST in both.
-    pub(super) fn listen_everywhere(&self, everywhere: bool) -> io::Result<()> {
-        let value = i32::from(everywhere);
+    fn set_option(&self, option: i32, value: i32) -> io::Result<()> {
         // SAFETY: the option value is one int, which lives until the call returns.
         let result = unsafe {
             libc::setsockopt(
                 self.fd.as_raw_fd(),
                 libc::SOL_NETLINK,
-                libc::NETLINK_LISTEN_ALL_NSID,
+                option,
                 (&raw const value).cast(),
                 size_of::<i32>() as libc::socklen_t,
             )

@@ -24,9 +24,8 @@ fn program() -> String {
 
 /// The daemon in the foreground, usable.
 fn in_foreground(host: &Host, interface: &str) -> Process {
-    let process = host
-        .spawn(host.command(&[&program(), "-f", interface]))
-        .unwrap();
+    let command = host.command(&[&program(), "--sandbox", "strict", "-f", interface]);
+    let process = host.spawn(command).unwrap();
     eventually("the device to answer", || {
         host.uapi(interface, "get=1\n\n").is_ok()
     });

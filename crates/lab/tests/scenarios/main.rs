@@ -23,6 +23,7 @@ mod refusals;
 mod rekey;
 mod restarts;
 mod roaming;
+mod sandbox;
 mod source_address;
 mod system_calls;
 mod traffic;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use hushwire_lab::{Host, Output, require_tools};
 
-use crate::common::{Key, SOON, Shell, World, implementation, ping, write};
+use crate::common::{Key, SOON, Shell, World, eventually, implementation, ping, write};
 
 /// wg-quick prefers the kernel's WireGuard where there is one. This `ip` knows no such interfaces.
 const IP_WITHOUT_WIREGUARD: &str = "#!/bin/sh\n\
@@ -83,6 +83,10 @@ fn configured(allowed_on_1: &str) -> World {
 
 /// The addresses, routes, rules and links of a host.
 fn state(host: &Host) -> String {
+    // Whether others have an address is found out for a second or two; only then does it have its routes.
+    eventually("addresses to be settled", || {
+        host.sh("ip -o -6 addr show tentative").is_empty()
+    });
     [
         "addr",
         "-4 route show table all",

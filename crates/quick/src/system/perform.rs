@@ -95,6 +95,10 @@ impl Live<'_> {
         if let Some(name) = &daemon.started_as {
             command.arg0(name);
         }
+        if daemon.low_ports {
+            // hushwired gives the right to them up unless it is asked not to.
+            command.env("HUSHWIRE_LOW_PORTS", "1");
+        }
         self.runner().run(command.arg(&self.interface), None)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     DISABLE, DISABLE_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES,
-    QUEUES_VARIABLE, RETRIES,
+    QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
 };
 use crate::manual::{Command, Opt, Term};
 
@@ -34,6 +34,7 @@ pub(super) const RUN: Command = Command {
         DISABLE,
         QUEUES,
         MEMORY_LIMIT,
+        SANDBOX,
     ],
     synopsis: "CONF",
     description: &[
@@ -51,6 +52,7 @@ pub(super) const RUN: Command = Command {
         DISABLE_VARIABLE,
         QUEUES_VARIABLE,
         MEMORY_LIMIT_VARIABLE,
+        SANDBOX_VARIABLE,
         Term {
             word: "NOTIFY_SOCKET",
             meaning: "told when everything is up (systemd, *Type=notify*)",

@@ -34,6 +34,10 @@ pub(crate) fn start_with(host: &Host, interface: &str, environment: &[(&str, &st
     ) {
         command.arg("--disable-drop-privileges");
     }
+    // A system call that is on no list, or a layer that is missing, is to be noticed.
+    command.env("HUSHWIRE_SANDBOX", "strict");
+    // WireGuard's own scripts listen on ports below 10.
+    command.env("HUSHWIRE_LOW_PORTS", "1");
     command.arg(interface).envs(environment.iter().copied());
     host.spawn(command)
         .and_then(|process| process.finish(super::SOON))
