@@ -262,6 +262,8 @@ impl World {
             .position(|host| host.address == datagram.to);
         let Some(to) = to else { return };
         let from = self.hosts[host].address;
+        let source_is_own = datagram.from.is_none_or(|source| source == from.ip());
+        assert!(source_is_own, "an address that the host does not have");
         if to == VICTIM {
             self.deliver_honestly(from, datagram);
         } else {

@@ -3,7 +3,7 @@
 use hushwire_proto::decapsulate::Refused;
 use hushwire_proto::device::Dropped;
 
-use crate::harness::{A, B, Kind, Net, Style, each_style, packets};
+use crate::harness::{A, B, Kind, Net, Style, each_style, fields};
 
 const NOT_ECT: u8 = 0b00;
 const ECT_1: u8 = 0b01;
@@ -17,7 +17,7 @@ fn the_outer_header_gets_the_marks_of_the_inner_one() {
             for bits in [NOT_ECT, ECT_1, ECT_0, CE] {
                 let mut net = Net::connected(style);
                 let mut packet = packet(&mut net, v6);
-                packets::set_ecn(&mut packet, bits);
+                fields::set_ecn(&mut packet, bits);
                 net.send_packet(A, &packet).unwrap();
                 assert_eq!(net.last(A, Kind::Data).tos, bits);
                 net.drive();
@@ -49,12 +49,12 @@ fn a_mark_on_the_way_comes_out_inside() {
                 let mut net = Net::connected(style);
                 net.congested = true;
                 let mut packet = packet(&mut net, v6);
-                packets::set_ecn(&mut packet, bits);
+                fields::set_ecn(&mut packet, bits);
                 net.send_packet(A, &packet).unwrap();
                 net.drive();
-                packets::set_ecn(&mut packet, CE);
+                fields::set_ecn(&mut packet, CE);
                 assert_eq!(net.take_delivered(B), [packet.clone()]);
-                assert!(v6 || packets::checksum_holds(&packet));
+                assert!(v6 || fields::checksum_holds(&packet));
             }
         }
     });
@@ -92,7 +92,7 @@ fn every_pair_of_marks_follows_figure_4_of_the_rfc() {
         for (inner, row) in table {
             for (outer, expected) in [NOT_ECT, ECT_0, ECT_1, CE].into_iter().zip(row) {
                 let mut packet = packet(&mut net, false);
-                packets::set_ecn(&mut packet, inner);
+                fields::set_ecn(&mut packet, inner);
                 net.send_packet(A, &packet).unwrap();
                 let sent = net.last(A, Kind::Data);
                 net.cut();
@@ -100,7 +100,7 @@ fn every_pair_of_marks_follows_figure_4_of_the_rfc() {
                 net.hosts[B].receive(now, sent.from, outer, &sent.bytes);
                 net.heal();
                 let seen = net.take_delivered(B);
-                let seen = seen.first().map(|packet| packets::ecn(packet));
+                let seen = seen.first().map(|packet| fields::ecn(packet));
                 assert_eq!(seen, expected, "{inner:02b} in {outer:02b}");
             }
         }
@@ -119,7 +119,7 @@ fn packets_that_waited_keep_their_mark() {
     each_style(|style| {
         let mut net = Net::pair(style);
         let mut packet = packet(&mut net, false);
-        packets::set_ecn(&mut packet, ECT_0);
+        fields::set_ecn(&mut packet, ECT_0);
         net.send_packet(A, &packet).unwrap();
         net.drive();
         assert_eq!(net.last(A, Kind::Data).tos, ECT_0);

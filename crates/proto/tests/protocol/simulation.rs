@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::harness::paper::{JITTER_MAX, REKEY_TIMEOUT};
 use crate::harness::random::Seeded;
 use crate::harness::trace::Event;
-use crate::harness::{A, B, Datagram, Fate, Net, Style, packets};
+use crate::harness::{A, B, Datagram, Fate, Net, Style, fields, net::PING_SIZE};
 use crate::reference::Reference;
 
 /// What may happen next. Hosts are numbers modulo their count.
@@ -322,17 +322,16 @@ impl Simulation {
     fn send(&mut self, from: usize, to: usize) {
         let len = 48 + self.random.below(1372) as usize;
         let packet = self.net.packet(from, to, len);
-        let id = packets::id(&packet);
+        let id = fields::id(&packet);
         self.reference.plaintext(from, to, id, len, false);
         self.net.send_packet(from, &packet).expect("a peer");
         self.judge();
     }
 
     fn spoof(&mut self, from: usize, to: usize) {
-        let packet = self.net.packet(to, to, packets::PING_SIZE);
-        let id = packets::id(&packet);
-        self.reference
-            .plaintext(from, to, id, packets::PING_SIZE, true);
+        let packet = self.net.packet(to, to, PING_SIZE);
+        let id = fields::id(&packet);
+        self.reference.plaintext(from, to, id, PING_SIZE, true);
         self.net.send_packet(from, &packet).expect("a peer");
     }
 
@@ -504,11 +503,11 @@ fn after_an_outage_traffic_flows_within_a_rekey_timeout() {
                 simulation.reference.can_send(from, to),
                 "{from} at {now:?}, {seed}"
             );
-            let packet = simulation.net.packet(from, to, packets::PING_SIZE);
-            let id = packets::id(&packet);
+            let packet = simulation.net.packet(from, to, PING_SIZE);
+            let id = fields::id(&packet);
             simulation
                 .reference
-                .plaintext(from, to, id, packets::PING_SIZE, false);
+                .plaintext(from, to, id, PING_SIZE, false);
             simulation.net.send_packet(from, &packet).unwrap();
             simulation.net.drive();
             let arrived = simulation.net.take_delivered(to);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::harness::paper::{JITTER_MAX, NO_ANSWER, REKEY_TIMEOUT};
 use crate::harness::random::Seeded;
-use crate::harness::{Datagram, Fate, Net, Style, packets};
+use crate::harness::{Datagram, Fate, Net, Style, fields};
 
 /// How late a datagram may come.
 const DELAY_MAX: Duration = Duration::from_secs(20);
@@ -180,7 +180,7 @@ impl Soak {
     fn send(&mut self, from: usize, to: usize) -> u64 {
         let len = 48 + self.random.below(1300) as usize;
         let packet = self.net.packet(from, to, len);
-        let id = packets::id(&packet);
+        let id = fields::id(&packet);
         self.net.send_packet(from, &packet).expect("a peer");
         self.sent.insert(id, packet);
         id
@@ -190,7 +190,7 @@ impl Soak {
     fn count(&mut self) {
         for host in 0..self.hosts {
             for packet in self.net.take_delivered(host) {
-                let id = packets::id(&packet);
+                let id = fields::id(&packet);
                 assert_eq!(
                     self.sent.get(&id),
                     Some(&packet),

@@ -1,5 +1,7 @@
 //! Devices on a network without sockets and on a clock without time.
 
+mod chance;
+pub(crate) mod fields;
 pub(crate) mod forge;
 pub(crate) mod host;
 pub(crate) mod net;

@@ -12,14 +12,17 @@ use hushwire_proto::provider::DefaultCrypto;
 use hushwire_proto::time::{Instant, Now};
 
 use super::host::{Host, Peer, Style, inner_v4, inner_v6, prefix};
-use super::packets;
 use super::trace::Event;
 use super::wire::{Datagram, Fate, Kind};
+use super::{fields, packets};
 
 /// The hosts of a network by number.
 pub(crate) const A: usize = 0;
 pub(crate) const B: usize = 1;
 pub(crate) const C: usize = 2;
+
+/// The packet that `ping` sends by default, in bytes.
+pub(crate) const PING_SIZE: usize = 84;
 
 /// Each device is asked for its deadlines this often at one instant before the test fails.
 const SERVICES_MAX: usize = 64;
@@ -226,7 +229,7 @@ impl Net {
 
     /// Sends a packet of the usual size through the tunnel and returns it.
     pub(crate) fn send(&mut self, from: usize, to: usize) -> Vec<u8> {
-        let packet = self.packet(from, to, packets::PING_SIZE);
+        let packet = self.packet(from, to, PING_SIZE);
         self.send_packet(from, &packet).expect("to be sent");
         packet
     }
@@ -307,7 +310,7 @@ impl Net {
         host.receive(at, from, tos, bytes);
         let ids: Vec<u64> = host.delivered[before..]
             .iter()
-            .map(|packet| packets::id(packet))
+            .map(|packet| fields::id(packet))
             .collect();
         for id in ids {
             self.note(|| Event::Delivered { host: to, id });

@@ -2,9 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The packet that `ping` sends by default.
-pub(crate) const PING_SIZE: usize = 84;
-
 /// An IP packet of `len` bytes in all, with `id` in its payload.
 pub(crate) fn ip(from: IpAddr, to: IpAddr, id: u64, len: usize) -> Vec<u8> {
     match (from, to) {
@@ -39,42 +36,15 @@ fn ipv6(from: Ipv6Addr, to: Ipv6Addr, id: u64, len: usize) -> Vec<u8> {
     packet
 }
 
-/// The `id` that a packet was made with.
-pub(crate) fn id(packet: &[u8]) -> u64 {
-    let at = if packet[0] >> 4 == 4 { 20 } else { 40 };
-    u64::from_be_bytes(packet[at..at + 8].try_into().unwrap())
-}
-
-/// Sets the congestion bits of a packet.
-pub(crate) fn set_ecn(packet: &mut [u8], bits: u8) {
-    if packet[0] >> 4 == 4 {
-        packet[1] = packet[1] & !3 | bits;
-        write_checksum(packet);
-    } else {
-        packet[1] = packet[1] & !0x30 | bits << 4;
-    }
-}
-
-pub(crate) fn ecn(packet: &[u8]) -> u8 {
-    if packet[0] >> 4 == 4 {
-        packet[1] & 3
-    } else {
-        packet[1] >> 4 & 3
-    }
-}
-
-/// Whether the checksum of an IPv4 header is right.
-pub(crate) fn checksum_holds(packet: &[u8]) -> bool {
-    sum(&packet[..20]) == 0xffff
-}
-
-fn write_checksum(packet: &mut [u8]) {
+/// Makes the checksum of an IPv4 header right.
+pub(super) fn write_checksum(packet: &mut [u8]) {
     packet[10..12].fill(0);
     let checksum = !sum(&packet[..20]);
     packet[10..12].copy_from_slice(&checksum.to_be_bytes());
 }
 
-fn sum(header: &[u8]) -> u16 {
+/// The ones' complement sum of a header; of one with a right checksum, all ones (RFC 1071).
+pub(super) fn sum(header: &[u8]) -> u16 {
     let mut sum: u32 = header
         .chunks(2)
         .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
