@@ -16,9 +16,10 @@ use crate::stats::{DropReason, Stats};
 use crate::wait::Wake;
 
 pub(crate) type Device = hushwire_proto::Device<DefaultCrypto>;
-pub(crate) type Keypair = hushwire_proto::Keypair<DefaultCrypto>;
 pub(crate) type Peer = hushwire_proto::Peer<DefaultCrypto>;
+pub(crate) type Reservation = hushwire_proto::peer::Reservation<DefaultCrypto>;
 pub(crate) type Routes = hushwire_proto::tables::Routes<DefaultCrypto>;
+pub(crate) type Session = hushwire_proto::tables::Session<DefaultCrypto>;
 pub(crate) type Tables = hushwire_proto::Tables<DefaultCrypto>;
 
 /// The lanes, the protocol's tables, and the ways to wake each other.

@@ -1,55 +1,33 @@
-//! Packets on their way from the TUN device to the sockets.
-//!
-//! Plaintext is written straight into the send buffer, each packet with the room for its header
-//! and tag. Packets of one peer and of one size line up as a [`Run`]: it gets its counters in one
-//! step, is sealed in place in one batch, and leaves as one segmented send.
+//! Packets on their way from the TUN device to the sockets: they are gathered in a
+//! [`SendBuffer`], sealed, and sent.
 
 use std::sync::Arc;
 
 use hushwire_io::udp::{DatagramSocket, Family, Transmit};
-use hushwire_proto::crypto::Packet;
-use hushwire_proto::messages::DATA_HEADER_SIZE;
 use hushwire_proto::path::Path;
 
 use crate::clock;
 use crate::dataplane::{Dataplane, Peer};
 use crate::lane::Lane;
-use crate::run::{OVERHEAD, Run};
+use crate::send_buffer::SendBuffer;
 
-/// Bytes that wait to be sent: three of the largest packets with what sealing adds.
-const SEND_BUFFER: usize = 256 * 1024;
-/// With this many bytes waiting, more reading would only delay them: one full send.
-const FULL_ENOUGH: usize = 60 * 1024;
-
-/// The send buffer of one thread.
+/// What one thread has to send.
 pub(crate) struct Outbox<S: DatagramSocket> {
-    dataplane: Arc<Dataplane<S>>,
-    lane: Arc<Lane<S>>,
-    buffer: Box<[u8]>,
-    used: usize,
-    runs: Vec<Run>,
-    packets: Vec<Packet>,
-    transmits: Vec<Transmit<'static>>,
-    scratch: S::SendScratch,
+    filling: Box<SendBuffer>,
+    sender: Sender<S>,
 }
 
 impl<S: DatagramSocket> Outbox<S> {
     pub(crate) fn new(dataplane: Arc<Dataplane<S>>, lane: Arc<Lane<S>>) -> Self {
         Self {
-            dataplane,
-            lane,
-            buffer: vec![0; SEND_BUFFER].into(),
-            used: 0,
-            runs: Vec::with_capacity(128),
-            packets: Vec::with_capacity(128),
-            transmits: Vec::with_capacity(128),
-            scratch: S::SendScratch::default(),
+            filling: Box::new(SendBuffer::new()),
+            sender: Sender::new(dataplane, lane),
         }
     }
 
     /// Whether enough waits for a full send.
     pub(crate) const fn is_full_enough(&self) -> bool {
-        self.used >= FULL_ENOUGH
+        self.filling.is_full_enough()
     }
 
     /// Room for a plaintext of `padded` bytes at the end of the peer's run, or of a new one.
@@ -60,60 +38,63 @@ impl<S: DatagramSocket> Outbox<S> {
         tos: u8,
         padded: usize,
     ) -> Option<&mut [u8]> {
-        let size = padded + OVERHEAD;
-        if self.used + size > self.buffer.len() {
+        if !self.filling.fits(padded) {
             self.flush();
         }
-        let start = self.used;
-        let fits = self
-            .runs
-            .last()
-            .is_some_and(|run| run.takes(peer, path, tos, size));
-        match self.runs.last_mut().filter(|_| fits) {
-            Some(run) => run.push(size),
-            None => {
-                let count_max = self.lane.max_segments(Family::of(path.remote), size);
-                self.runs
-                    .push(Run::new(peer, path, tos, start, size, count_max));
-            }
-        }
-        self.used += size;
-        let plaintext = start + DATA_HEADER_SIZE;
-        self.buffer.get_mut(plaintext..plaintext + padded)
+        let lane = &self.sender.lane;
+        let count_max = |size| lane.max_segments(Family::of(path.remote), size);
+        self.filling.room(peer, path, tos, padded, count_max)
     }
 
     /// Seals and sends everything that waits.
     pub(crate) fn flush(&mut self) {
-        if self.runs.is_empty() {
+        if self.filling.is_empty() {
             return;
         }
-        let now = clock::monotonic();
-        for run in &mut self.runs {
-            run.seal(now, &mut self.buffer, &mut self.packets);
+        self.filling.reserve(clock::monotonic());
+        self.filling.seal();
+        self.sender.send(&mut self.filling);
+    }
+}
+
+/// The way to the sockets.
+struct Sender<S: DatagramSocket> {
+    dataplane: Arc<Dataplane<S>>,
+    lane: Arc<Lane<S>>,
+    transmits: Vec<Transmit<'static>>,
+    scratch: S::SendScratch,
+}
+
+impl<S: DatagramSocket> Sender<S> {
+    fn new(dataplane: Arc<Dataplane<S>>, lane: Arc<Lane<S>>) -> Self {
+        Self {
+            dataplane,
+            lane,
+            transmits: Vec::with_capacity(128),
+            scratch: S::SendScratch::default(),
         }
-        self.send();
-        for run in &self.runs {
-            run.note(now, &self.dataplane);
-        }
-        self.runs.clear();
-        self.used = 0;
     }
 
-    fn send(&mut self) {
+    /// Sends what is sealed, tells the timers, and empties the buffer.
+    fn send(&mut self, buffer: &mut SendBuffer) {
+        self.transmit(buffer);
+        for run in buffer.runs() {
+            run.note(buffer.reserved_at(), &self.dataplane);
+        }
+        buffer.clear();
+    }
+
+    fn transmit(&mut self, buffer: &SendBuffer) {
         let Some(sockets) = self.lane.sockets() else {
             return;
         };
         let mut transmits = recycle(std::mem::take(&mut self.transmits));
-        transmits.extend(
-            self.runs
-                .iter()
-                .filter_map(|run| run.transmit(&self.buffer)),
-        );
+        transmits.extend(buffer.transmits());
         let report = sockets.send(&transmits, &mut self.scratch);
         for trouble in report.troubles {
-            let mut sealed = self.runs.iter().filter(|run| run.keypair.is_some());
+            let mut sealed = buffer.runs().iter().filter(|run| run.is_sealed());
             if let Some(run) = sealed.nth(trouble.index).filter(|_| trouble.source_gone) {
-                run.peer.forget_source(run.path);
+                run.forget_source();
             }
         }
         self.transmits = recycle(transmits);

@@ -11,15 +11,15 @@ use hushwire_proto::path::Path;
 use hushwire_proto::time::Instant;
 
 use crate::convert;
-use crate::dataplane::{Dataplane, Keypair, Peer};
+use crate::dataplane::{Dataplane, Peer, Reservation};
 
 /// What sealing adds to a packet, in bytes.
 pub(crate) const OVERHEAD: usize = DATA_HEADER_SIZE + TAG_SIZE;
 
 /// Packets of one peer, equally spaced in the send buffer; the last may be shorter.
 pub(crate) struct Run {
-    pub(crate) peer: Arc<Peer>,
-    pub(crate) path: Path,
+    peer: Arc<Peer>,
+    path: Path,
     tos: u8,
     start: usize,
     stride: usize,
@@ -28,8 +28,10 @@ pub(crate) struct Run {
     count_max: usize,
     /// The last packet was shorter, so none may follow.
     closed: bool,
-    /// Set once the run is sealed.
-    pub(crate) keypair: Option<Arc<Keypair>>,
+    /// The counters to seal with.
+    reservation: Option<Reservation>,
+    /// Plaintext never leaves: only what is known to be sealed is sent.
+    sealed: bool,
 }
 
 impl Run {
@@ -51,7 +53,8 @@ impl Run {
             count: 1,
             count_max,
             closed: false,
-            keypair: None,
+            reservation: None,
+            sealed: false,
         }
     }
 
@@ -79,10 +82,18 @@ impl Run {
         }
     }
 
-    /// Gives the packets their headers and seals them; without a keypair they wait for one.
-    pub(crate) fn seal(&mut self, now: Instant, buffer: &mut [u8], packets: &mut Vec<Packet>) {
-        let Some(reservation) = self.peer.reserve(now, self.count as u64) else {
-            return self.stage(buffer);
+    /// Takes counters for the packets; without a keypair they wait for one.
+    pub(crate) fn reserve(&mut self, now: Instant, buffer: &[u8]) {
+        self.reservation = self.peer.reserve(now, self.count as u64);
+        if self.reservation.is_none() {
+            self.stage(buffer);
+        }
+    }
+
+    /// Gives the packets that have counters their headers and seals them.
+    pub(crate) fn seal(&mut self, buffer: &mut [u8], packets: &mut Vec<Packet>) {
+        let Some(reservation) = &self.reservation else {
+            return;
         };
         packets.clear();
         for index in 0..self.count {
@@ -97,9 +108,17 @@ impl Run {
                 counter,
             });
         }
-        if reservation.keypair.seal_batch(buffer, packets).is_ok() {
-            self.keypair = Some(reservation.keypair);
-        }
+        self.sealed = reservation.keypair.seal_batch(buffer, packets).is_ok();
+    }
+
+    /// Whether it may be sent.
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// The address that it was to be sent from is gone.
+    pub(crate) fn forget_source(&self) {
+        self.peer.forget_source(self.path);
     }
 
     fn stage(&self, buffer: &[u8]) {
@@ -115,7 +134,9 @@ impl Run {
     }
 
     pub(crate) fn transmit<'a>(&self, buffer: &'a [u8]) -> Option<Transmit<'a>> {
-        self.keypair.as_ref()?;
+        if !self.sealed {
+            return None;
+        }
         let segment_size = (self.count > 1)
             .then(|| NonZeroU16::new(u16::try_from(self.stride).ok()?))
             .flatten();
@@ -131,9 +152,9 @@ impl Run {
     /// Tells the timers about the run.
     pub(crate) fn note<S: DatagramSocket>(&self, now: Instant, dataplane: &Dataplane<S>) {
         let bytes = (self.end - self.start) as u64;
-        let needs_service = match &self.keypair {
-            Some(keypair) => self.peer.sent_data(now, keypair, bytes),
-            None => true,
+        let needs_service = match &self.reservation {
+            Some(of) if self.sealed => self.peer.sent_data(now, &of.keypair, bytes),
+            _ => true,
         };
         if needs_service {
             dataplane.request_service(&self.peer);

@@ -17,13 +17,11 @@ use crate::ingress::Ingress;
 use crate::log::Logger;
 use crate::memory::MemoryLimit;
 use crate::random::SystemRandom;
+use crate::receive_buffer::{MESSAGES_AT_ONCE, ReceiveBuffer};
 use crate::report::OffloadReport;
 use crate::sandbox::{self, Sandbox, SandboxError, ThreadClass, Warden};
 use crate::stats::Stats;
 use crate::uapi::{ControlSocket, Server, Target};
-
-/// Messages that the ingress thread takes in one system call, each of up to 64 KiB.
-const MESSAGES_AT_ONCE: usize = 8;
 
 /// What an engine is started with besides its TUN device.
 pub struct Options {
@@ -157,9 +155,9 @@ impl Engine {
                 Arc::clone(&dataplane),
                 Arc::clone(lane),
                 Arc::clone(&egress),
+                ReceiveBuffer::new(Arc::clone(&dataplane), Receiver::new(MESSAGES_AT_ONCE)),
             )?;
-            let receiver = Receiver::new(MESSAGES_AT_ONCE);
-            let run = move || ingress.run(receiver);
+            let run = move || ingress.run();
             tasks.push(Task::new("ingress", ThreadClass::Ingress, run));
             let run = move || Egress::run(&egress);
             tasks.push(Task::new("egress", ThreadClass::Egress, run));
