@@ -7,6 +7,7 @@
 //!   difference);
 //! * [`command`]: the words of `wg set`;
 //! * [`show`]: what `wg show` and `wg showconf` print of a device, and its JSON;
+//! * [`status`]: how a device is doing;
 //! * [`uapi`]: the cross-platform userspace interface, both ends.
 //!
 //! Nothing here opens a socket or a device. Two functions look outside, and say so: service
@@ -20,6 +21,7 @@ pub mod conf;
 pub mod device;
 pub mod endpoint;
 mod inet;
+pub mod json;
 pub mod key;
 pub mod key_file;
 mod number;
@@ -30,6 +32,7 @@ pub mod resolve;
 pub mod secret_io;
 pub mod setting;
 pub mod show;
+pub mod status;
 pub mod sync;
 pub mod text;
 pub mod uapi;
@@ -40,4 +43,5 @@ pub use device::Device;
 pub use endpoint::Endpoint;
 pub use key::{PresharedKey, PrivateKey, PublicKey};
 pub use prefix::AllowedIp;
+pub use status::Status;
 pub use update::DeviceUpdate;

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Device, Peer};
 use crate::handshake_queue::CAPACITY;
+use crate::stats::HandshakeEvent;
 use crate::turnstile::Turnstile;
 use crate::wait;
 
@@ -140,9 +141,10 @@ impl Control {
             let now = clock::now();
             device.report_load(now, depth, CAPACITY);
             let path = handshake.path;
-            // Why a message was dropped is nobody's business but the log's, and a log line for
-            // each would let strangers fill the disk.
-            let _ = device.handle_datagram(now, path, Ecn::NotEct, handshake.datagram());
+            // Counted and not logged: a log line for each would let strangers fill the disk.
+            let verdict = device.handle_datagram(now, path, Ecn::NotEct, handshake.datagram());
+            let event = HandshakeEvent::of(&verdict);
+            self.dataplane.stats().handshake(event);
             self.send(&mut device);
             handled += 1;
             if handled == MESSAGES_AT_ONCE {

@@ -6,8 +6,9 @@
 //! with a peer, an allowed IP or a question is refused. Handshakes and packets always find memory,
 //! and there is always room for one answer about all that is there.
 
-use std::fs;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,7 +52,7 @@ impl MemoryLimit {
         // Where it cannot be done, a thread may keep what it has freed, within `BESIDES`.
         keep_one_heap();
         let staging = limit / STAGING_SHARE;
-        let fixed = resident()? + LANE * lanes as u64 + BESIDES + staging;
+        let fixed = ResidentSet::open()?.bytes()? + LANE * lanes as u64 + BESIDES + staging;
         if fixed > limit {
             let least = (fixed - staging) * STAGING_SHARE / (STAGING_SHARE - 1);
             let reason = format!(
@@ -69,6 +70,17 @@ impl MemoryLimit {
     /// Bytes for packets that wait for sessions.
     pub(crate) const fn staging(&self) -> u64 {
         self.limit / STAGING_SHARE
+    }
+
+    /// In bytes.
+    pub(crate) const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Bytes of the limit that a process which holds so much may come to take, and takes for
+    /// answers now.
+    pub(crate) fn reserved(&self, contents: Contents) -> u64 {
+        self.fixed + contents.size() + self.answers.load(Ordering::Relaxed)
     }
 
     /// Whether there is room for more, with an answer about what would be there then.
@@ -122,12 +134,38 @@ impl Contents {
     }
 }
 
-/// The resident set of this process in bytes (proc(5)).
-fn resident() -> io::Result<u64> {
-    let text = fs::read_to_string("/proc/self/statm")?;
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    let pages: u64 = pages.ok_or(io::ErrorKind::InvalidData)?;
-    Ok(pages * rustix::param::page_size() as u64)
+/// The resident set of this process (proc(5)). Can be read when files cannot be opened any more.
+#[derive(Debug)]
+pub(crate) struct ResidentSet {
+    statm: File,
+    page: u64,
+}
+
+impl ResidentSet {
+    /// Opens the file that tells it.
+    ///
+    /// # Errors
+    /// Those of the system, in a container without /proc for example.
+    pub(crate) fn open() -> io::Result<Self> {
+        Ok(Self {
+            statm: File::open("/proc/self/statm")?,
+            page: rustix::param::page_size() as u64,
+        })
+    }
+
+    /// How large it is now, in bytes.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn bytes(&self) -> io::Result<u64> {
+        // Seven numbers of 20 digits at most.
+        let mut text = [0; 160];
+        let length = self.statm.read_at(&mut text, 0)?;
+        let text = std::str::from_utf8(text.get(..length).unwrap_or_default()).ok();
+        let pages = text.and_then(|text| text.split(' ').nth(1)?.parse().ok());
+        let pages: u64 = pages.ok_or(io::ErrorKind::InvalidData)?;
+        Ok(pages * self.page)
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +208,31 @@ mod tests {
         assert!(memory.answer(contents).is_none());
         drop(first);
         assert!(memory.answer(contents).is_some());
+    }
+
+    #[test]
+    fn what_is_reserved_is_what_may_come_to_be_taken() {
+        let contents = Contents {
+            peers: 3,
+            allowed_ips: 5,
+        };
+        let memory = limit(1_000_000);
+        let taken = 1_000_000 + contents.size();
+        assert_eq!(memory.reserved(contents), taken);
+        let answer = memory.answer(contents).expect("room for an answer");
+        assert_eq!(memory.reserved(contents), taken + contents.answer());
+        drop(answer);
+        assert_eq!(memory.reserved(contents), taken);
+    }
+
+    #[test]
+    fn the_resident_set_is_read_anew_each_time() {
+        let resident = ResidentSet::open().expect("statm");
+        let before = resident.bytes().expect("a number");
+        let block = vec![1_u8; 64 << 20];
+        let with_block = resident.bytes().expect("a number");
+        assert!(with_block >= before + (32 << 20), "{before}, {with_block}");
+        drop(block);
     }
 
     #[test]

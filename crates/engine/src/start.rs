@@ -21,6 +21,7 @@ use crate::receive_buffer::{MESSAGES_AT_ONCE, ReceiveBuffer};
 use crate::report::OffloadReport;
 use crate::sandbox::{self, Sandbox, SandboxError, ThreadClass, Warden};
 use crate::stats::Stats;
+use crate::status::Vitals;
 use crate::uapi::{ControlSocket, Server, Target};
 
 /// What an engine is started with besides its TUN device.
@@ -118,16 +119,19 @@ impl Engine {
         let mut binding = Binding::new(options.udp);
         binding.open(&dataplane).map_err(StartError::Udp)?;
         let state = Arc::new(State::new(device, binding));
-        let target = Target::new(Arc::clone(&dataplane), Arc::clone(&state));
+        let warden = Warden::new(options.sandbox);
+        let vitals = Arc::new(Vitals::new(Arc::clone(tun.offloads()), warden.clone()));
+        let target = Target::new(Arc::clone(&dataplane), Arc::clone(&state), vitals);
         let control = Control::new(dataplane, state, monitor, routes);
         let mut engine = Self {
             target,
             threads: Vec::new(),
-            warden: Warden::new(options.sandbox),
+            warden,
         };
         let tasks = engine
             .tasks(tun, control, options.control_socket)
             .map_err(io("preparing threads"))?;
+        engine.target.vitals().set_threads(tasks.len());
         // All is open now.
         engine.warden.enter_process()?;
         if let Err(error) = engine.spawn_all(tasks) {

@@ -11,6 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use common::{TestDevice, in_a_namespace};
+use hushwire_config::status::{Count, Feature, Status};
+use hushwire_config::uapi::status;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -160,6 +162,95 @@ fn a_client_that_hangs_in_a_set_is_cut_off_and_others_go_on() {
         hanging.read_to_string(&mut reply).unwrap();
         assert_eq!(reply, "errno=-5\n\n");
         assert!(device.ask("get=1\n\n").contains("fwmark=1\n"));
+    });
+}
+
+fn status_of(device: &TestDevice) -> Status {
+    let answer = device.ask("status=1\n\n");
+    status::read(&mut answer.as_bytes()).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+#[test]
+fn a_device_tells_how_it_is_doing() {
+    beside_a_device(|device| {
+        let set = format!(
+            "set=1\nprivate_key={}\npublic_key={}\npreshared_key={}\nallowed_ip=10.0.0.0/8\n\n",
+            "a5".repeat(32),
+            "c5".repeat(32),
+            "b6".repeat(32),
+        );
+        assert_eq!(device.ask(&set), "errno=0\n\n");
+        let answer = device.ask("status=1\n\n");
+        for key in ["a5a5", "c5c5", "b6b6"] {
+            assert!(!answer.contains(key), "{answer}");
+        }
+        let status = status_of(device);
+        assert_eq!(status.version, env!("CARGO_PKG_VERSION"));
+        assert_eq!(status.pid, Some(std::process::id().into()));
+        assert_eq!(status.up, Some(false));
+        assert_eq!(status.under_load, Some(false));
+        assert_eq!((status.peers, status.allowed_ips), (Some(1), Some(1)));
+        assert_eq!((status.queues, status.threads), (Some(1), Some(4)));
+        assert_eq!(status.mtu, Some(1420));
+        assert_eq!((status.memory_limit, status.memory_reserved), (None, None));
+        assert!(status.memory_resident.is_some_and(|bytes| bytes > 1 << 20));
+        let seccomp = Feature::new("seccomp", "on", "");
+        assert!(status.sandbox.contains(&seccomp), "{:?}", status.sandbox);
+        let udp_gso = |feature: &Feature| feature.name == "udp-gso4";
+        assert!(status.offloads.iter().any(udp_gso), "{:?}", status.offloads);
+        let receive = |count: &Count| count.name == "receive4" && count.count > 0;
+        assert!(status.buffers.iter().any(receive), "{:?}", status.buffers);
+        let counters = [&status.handshakes, &status.dropped, &status.udp];
+        for counter in counters.into_iter().flatten() {
+            assert_eq!(counter.count, 0, "{counter:?}");
+        }
+    });
+}
+
+#[test]
+fn a_status_does_not_wait_for_a_client_that_hangs_in_a_set() {
+    beside_a_device(|device| {
+        let mut hanging = device.connect();
+        hanging.write_all(b"set=1\nfwmark=1\n").unwrap();
+        let others_wait = device.connect();
+        (&others_wait).write_all(b"get=1\n\n").unwrap();
+        assert_eq!(status_of(device).up, Some(false));
+        // The other still waits: nobody has ended the set.
+        others_wait.set_nonblocking(true).unwrap();
+        let nothing = (&others_wait).read(&mut [0; 1]);
+        assert!(nothing.is_err(), "{nothing:?}");
+        hanging.write_all(b"\n").unwrap();
+        others_wait.set_nonblocking(false).unwrap();
+        let mut first = [0; 1];
+        (&others_wait).read_exact(&mut first).unwrap();
+    });
+}
+
+#[test]
+fn what_becomes_of_handshakes_is_counted() {
+    beside_a_device(|device| {
+        let set = format!("set=1\nprivate_key={}\n\n", "a5".repeat(32));
+        assert_eq!(device.ask(&set), "errno=0\n\n");
+        let state = device.ask("get=1\n\n");
+        let port = state.split("listen_port=").nth(1);
+        let port = port.and_then(|rest| rest.split('\n').next());
+        let port: u16 = port.and_then(|port| port.parse().ok()).expect("a port");
+        let mut netlink = hushwire_netlink::Netlink::open().unwrap();
+        let loopback = netlink.index_of("lo").unwrap();
+        netlink.set_up(loopback).unwrap();
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        // The device is down, and has sockets since it has never been up.
+        for _ in 0..3 {
+            let mut initiation = [0; 148];
+            initiation[0] = 1;
+            sender.send_to(&initiation, ("127.0.0.1", port)).unwrap();
+        }
+        let told = Count::new("down", 3);
+        let start = Instant::now();
+        while !status_of(device).handshakes.contains(&told) {
+            assert!(start.elapsed() < Duration::from_secs(20), "{told:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     });
 }
 

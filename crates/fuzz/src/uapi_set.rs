@@ -1,13 +1,14 @@
 //! The control socket: however a conversation is cut into pieces, it means the same; what a device
 //! tells can be told to another, which then tells the same; and a protocol device and a device of
-//! plain lists come to the same state.
+//! plain lists come to the same state. And as the answer to `status=1`: what is understood of it can
+//! be told again, and is the same then.
 
 mod device;
 #[path = "../../config/tests/memory/mod.rs"]
 mod memory;
 
 use hushwire_config::Device;
-use hushwire_config::uapi::{Conversation, DeviceControl, get, reply, set};
+use hushwire_config::uapi::{Conversation, DeviceControl, get, reply, set, status};
 use hushwire_config::update::{DeviceUpdate, PeerAction, PeerSettings, PeerUpdate};
 
 use crate::input::Input;
@@ -41,6 +42,18 @@ pub(crate) fn run(input: &[u8]) {
     }
     copy(&state);
     copy(&memory.state);
+    read_as_status(text);
+}
+
+/// What a client makes of these bytes as the answer of a daemon.
+fn read_as_status(mut text: &[u8]) {
+    let Ok(told) = status::read(&mut text) else {
+        return;
+    };
+    let mut again = Vec::new();
+    status::write(&mut again, &told).expect("memory takes it");
+    let again = status::read(&mut again.as_slice());
+    assert_eq!(again.expect("an answer of ours"), told);
 }
 
 /// Where the first answer ends that is a refusal. What the client says after it without waiting

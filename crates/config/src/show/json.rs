@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::device::Peer;
+use crate::json::string;
 use crate::raw;
 use crate::show::{View, separated};
 
@@ -129,20 +130,6 @@ fn unless_zero(number: u64) -> String {
         0 => "null".to_owned(),
         number => number.to_string(),
     }
-}
-
-/// A string by RFC 8259, section 7. A byte that is no text becomes the replacement character.
-fn string(out: &mut impl Write, text: &str) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => write!(out, "\\{char}")?,
-            '\0'..='\x1f' | '\x7f' => write!(out, "\\u{:04x}", u32::from(char))?,
-            char if raw::byte_of(char).is_some() => out.write_all("\u{fffd}".as_bytes())?,
-            char => out.write_all(char.encode_utf8(&mut [0; 4]).as_bytes())?,
-        }
-    }
-    out.write_all(b"\"")
 }
 
 #[cfg(test)]

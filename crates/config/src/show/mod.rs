@@ -19,6 +19,7 @@ use crate::key::PublicKey;
 pub use json::{Document, Secrets};
 pub use pretty::Style;
 pub use selector::Selector;
+pub use units::{bytes, time};
 
 /// A device and what is needed to show it.
 #[derive(Clone, Copy)]

@@ -14,7 +14,11 @@ const UNITS: [(u64, &str); 5] = [
 ];
 
 /// Writes a number of seconds in all its units but the empty ones. Nothing at all for zero.
-pub(super) fn time(writer: &mut impl Write, style: Style, seconds: u64) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn time(writer: &mut impl Write, style: Style, seconds: u64) -> io::Result<()> {
     let mut left = seconds;
     let mut separator = "";
     for (unit, name) in UNITS {
@@ -49,7 +53,11 @@ pub(super) fn ago(writer: &mut impl Write, style: Style, then: u64, now: u64) ->
 }
 
 /// Writes a number of bytes in the largest unit that it fills, up to TiB.
-pub(super) fn bytes(writer: &mut impl Write, style: Style, count: u64) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn bytes(writer: &mut impl Write, style: Style, count: u64) -> io::Result<()> {
     let (cyan, reset) = (style.code(CYAN), style.reset());
     let unit = match count {
         0..=0x3ff => return write!(writer, "{count} {cyan}B{reset}"),

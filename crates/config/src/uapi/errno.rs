@@ -18,6 +18,8 @@ impl Errno {
     pub const OTHER: Self = Self(55);
     /// EPROTO: a line that is no `key=value`.
     pub const PROTOCOL: Self = Self(71);
+    /// EOPNOTSUPP: the device has no such operation.
+    pub const NOT_SUPPORTED: Self = Self(95);
     /// EADDRINUSE: the UDP port cannot be bound.
     pub const ADDRESS_IN_USE: Self = Self(98);
 

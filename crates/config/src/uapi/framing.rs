@@ -8,13 +8,32 @@ use crate::uapi::buffer::SecretText;
 /// The longest line, without its newline, in bytes.
 pub const LINE_LIMIT: usize = 64 << 10;
 
+/// An operation that changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// `get=1`: the configuration.
+    Get,
+    /// `status=1`: how the device is doing. Ours alone.
+    Status,
+}
+
+impl Question {
+    fn of(line: &[u8]) -> Option<Self> {
+        match line {
+            b"get=1" => Some(Self::Get),
+            b"status=1" => Some(Self::Status),
+            _ => None,
+        }
+    }
+}
+
 /// What the bytes ask for next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// A whole get: answer it.
-    Get,
-    /// A get with something else than an empty line after it: answer with EINVAL.
-    BadGet,
+    /// A whole question: answer it.
+    Ask(Question),
+    /// A question with something else than an empty line after it: answer with EINVAL.
+    BadQuestion,
     /// `set=1`.
     SetBegin,
     /// A line of the set. If it is no good, answer, and call [`Framing::fail`].
@@ -32,8 +51,8 @@ pub enum Step<'a> {
 enum State {
     /// Before an operation.
     Idle,
-    /// After `get=1`.
-    Get,
+    /// After the line of a question.
+    Asked(Question),
     /// Within a set.
     Set,
     /// Within a set that has failed and has had its answer. Its other lines mean nothing any
@@ -75,7 +94,7 @@ impl Framing {
         loop {
             match self.state {
                 State::Closed => return Some(Step::Close),
-                State::Get => return self.after_get(input),
+                State::Asked(question) => return self.after_question(question, input),
                 State::Idle | State::Set | State::Failed { .. } => {}
             }
             let Some(taken) = self.line.take(input) else {
@@ -114,16 +133,16 @@ impl Framing {
         Some(Step::SetEnd)
     }
 
-    /// The byte after `get=1` decides at once, without waiting for a whole line.
-    fn after_get(&mut self, input: &mut &[u8]) -> Option<Step<'static>> {
+    /// The byte after a question decides at once, without waiting for a whole line.
+    fn after_question(&mut self, question: Question, input: &mut &[u8]) -> Option<Step<'static>> {
         let (first, rest) = input.split_first()?;
         if *first != b'\n' {
             self.state = State::Closed;
-            return Some(Step::BadGet);
+            return Some(Step::BadQuestion);
         }
         *input = rest;
         self.state = State::Idle;
-        Some(Step::Get)
+        Some(Step::Ask(question))
     }
 
     fn classify(&mut self, taken: Taken<'_>) -> Verdict {
@@ -135,23 +154,24 @@ impl Framing {
             };
         }
         let line = self.line.bytes(taken);
+        let between_operations = matches!(
+            self.state,
+            State::Idle
+                | State::Failed {
+                    answered_before: true,
+                }
+        );
+        if between_operations {
+            if let Some(question) = Question::of(line) {
+                return self.enter(State::Asked(question), Verdict::Skip);
+            }
+            if line == b"set=1" {
+                return self.enter(State::Set, Verdict::Step(Step::SetBegin));
+            }
+        }
         match (self.state, line) {
             (State::Set, b"") => self.enter(State::Idle, Verdict::Step(Step::SetEnd)),
             (State::Set, _) => Verdict::Line,
-            (
-                State::Idle
-                | State::Failed {
-                    answered_before: true,
-                },
-                b"get=1",
-            ) => self.enter(State::Get, Verdict::Skip),
-            (
-                State::Idle
-                | State::Failed {
-                    answered_before: true,
-                },
-                b"set=1",
-            ) => self.enter(State::Set, Verdict::Step(Step::SetBegin)),
             (
                 State::Failed {
                     answered_before: false,
@@ -302,6 +322,7 @@ mod tests {
                 line.starts_with(b"bad"),
             ),
             Step::LineTooLong => ("LineTooLong".to_owned(), true),
+            Step::Ask(question) => (format!("{question:?}"), false),
             other => (format!("{other:?}"), false),
         }
     }
@@ -324,6 +345,7 @@ mod tests {
     fn what_is_no_operation_closes() {
         for bad in [
             "get=2\n\n",
+            "status=2\n\n",
             "foo=1\n",
             "\n",
             "get=1\r\n\r\n",
@@ -339,8 +361,26 @@ mod tests {
     #[test]
     fn a_get_wants_an_empty_line_at_once() {
         assert!(open(&[b"get=1\n"]).is_empty());
-        assert_eq!(open(&[b"get=1\nfoo\n\n"]), ["BadGet", "Close"]);
-        assert_eq!(open(&[b"get=1\nf"]), ["BadGet", "Close"]);
+        assert_eq!(open(&[b"get=1\nfoo\n\n"]), ["BadQuestion", "Close"]);
+        assert_eq!(open(&[b"get=1\nf"]), ["BadQuestion", "Close"]);
+    }
+
+    #[test]
+    fn a_status_is_a_question_as_a_get_is() {
+        let told = ["Status", "Get", "SetBegin", "SetEnd", "Status"];
+        assert_eq!(
+            open(&[b"status=1\n\nget=1\n\nset=1\n\nsta", b"tus=1\n", b"\n"]),
+            told
+        );
+        assert_eq!(open(&[b"status=1\nx"]), ["BadQuestion", "Close"]);
+        assert_eq!(
+            open(&[b"set=1\nbad\n", b"status=1\n\n"]),
+            ["SetBegin", "bad", "Status"]
+        );
+        assert_eq!(
+            open(&[b"set=1\nstatus=1\n\n"]),
+            ["SetBegin", "status=1", "SetEnd"]
+        );
     }
 
     #[test]
@@ -424,7 +464,7 @@ mod tests {
         }
         assert_eq!(long, 1);
         let mut input: &[u8] = b"\nget=1\n\n";
-        assert_eq!(framing.next(&mut input), Some(Step::Get));
+        assert_eq!(framing.next(&mut input), Some(Step::Ask(Question::Get)));
     }
 
     #[test]
@@ -437,7 +477,7 @@ mod tests {
         #[test]
         fn segmentation_means_nothing(
             pieces in prop::collection::vec(
-                prop::sample::select(vec!["get=1\n", "set=1\n", "\n", "a=1\n", "b", "get=1\n\n", "\r"]), 0..12),
+                prop::sample::select(vec!["get=1\n", "set=1\n", "status=1\n", "\n", "a=1\n", "b", "get=1\n\n", "\r"]), 0..12),
             cuts in prop::collection::vec(0..64_usize, 0..8),
         ) {
             let text = pieces.concat().into_bytes();

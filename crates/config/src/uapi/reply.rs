@@ -174,7 +174,7 @@ fn count(value: &[u8]) -> Result<u64, ReplyError> {
 }
 
 /// A number that fits a C `int`.
-fn signed(value: &[u8]) -> Option<i32> {
+pub(super) fn signed(value: &[u8]) -> Option<i32> {
     match value {
         [b'-', digits @ ..] => {
             let magnitude = number::decimal(digits, i32::MIN.unsigned_abs().into())?;
@@ -185,23 +185,23 @@ fn signed(value: &[u8]) -> Option<i32> {
 }
 
 /// A key and its value.
-type Pair<'a> = (&'a [u8], &'a [u8]);
+pub(super) type Pair<'a> = (&'a [u8], &'a [u8]);
 
 /// Reads `key=value` lines up to the empty one.
-struct Lines<'r, R> {
+pub(super) struct Lines<'r, R> {
     reader: &'r mut R,
     line: Zeroizing<Vec<u8>>,
 }
 
 impl<'r, R: BufRead> Lines<'r, R> {
-    fn new(reader: &'r mut R) -> Self {
+    pub(super) fn new(reader: &'r mut R) -> Self {
         Self {
             reader,
             line: Zeroizing::new(Vec::with_capacity(256)),
         }
     }
 
-    fn next(&mut self) -> Result<Option<Pair<'_>>, ReplyError> {
+    pub(super) fn next(&mut self) -> Result<Option<Pair<'_>>, ReplyError> {
         self.line.clear();
         let limit = LINE_LIMIT as u64 + 1;
         Read::take(&mut *self.reader, limit).read_until(b'\n', &mut self.line)?;

@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 
 use crate::uapi::buffer::ChunkedBuffer;
 use crate::uapi::errno::Errno;
-use crate::uapi::framing::{Framing, Step};
+use crate::uapi::framing::{Framing, Question, Step};
 use crate::uapi::get::Printer;
 use crate::uapi::session::{DeviceControl, Session};
+use crate::uapi::status;
 
 const READ_SIZE: usize = 16 << 10;
 
@@ -133,9 +134,16 @@ fn handle(
 ) -> io::Result<Outcome> {
     let result = match step {
         Step::Close => return Ok(Outcome::Fine),
-        Step::Get => return reply_to_get(device, replies).map(|()| Outcome::Fine),
+        Step::Ask(Question::Get) => {
+            return reply_to_get(device, replies).map(|()| Outcome::Fine);
+        }
+        Step::Ask(Question::Status) => {
+            return reply_to_status(device, replies).map(|()| Outcome::Fine);
+        }
         // The sign is the recorded one: here it is the request that is wrong, not the device.
-        Step::BadGet => return write_errno(Err(Errno::INVALID), replies).map(|()| Outcome::Fine),
+        Step::BadQuestion => {
+            return write_errno(Err(Errno::INVALID), replies).map(|()| Outcome::Fine);
+        }
         Step::SetBegin => {
             device.begin();
             *session = Some(Session::new());
@@ -185,5 +193,18 @@ fn reply_to_get(
         // Unlike those of a set, wg(8) wants these positive.
         Err(errno) => write!(replies, "errno={}\n\n", errno.code())?,
     }
+    replies.flush()
+}
+
+fn reply_to_status(
+    device: &mut (impl DeviceControl + ?Sized),
+    replies: &mut impl Write,
+) -> io::Result<()> {
+    let mut text = Vec::new();
+    match device.status() {
+        Ok(status) => status::write(&mut text, &status)?,
+        Err(errno) => write!(text, "errno={}\n\n", errno.code())?,
+    }
+    replies.write_all(&text)?;
     replies.flush()
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::device::SnapshotSink;
 use crate::key::{PresharedKey, PrivateKey, PublicKey};
 use crate::prefix::AllowedIp;
+use crate::status::Status;
 use crate::uapi::errno::Errno;
 use crate::uapi::set::{Event, SetParser};
 
@@ -87,6 +88,16 @@ pub trait DeviceControl {
     /// [`Errno::NO_MEMORY`] when there is no room for an answer of that length; nothing has been
     /// told then.
     fn snapshot(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), Errno>;
+
+    /// Tells how the device is doing, also in the middle of another client's set. Unless it says
+    /// otherwise, a device has nothing to tell.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::NOT_SUPPORTED`] from a device that tells no status.
+    fn status(&mut self) -> Result<Status, Errno> {
+        Err(Errno::NOT_SUPPORTED)
+    }
 }
 
 /// One set operation on its way: reads lines and turns them into calls on the device, each at

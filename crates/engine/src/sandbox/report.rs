@@ -65,18 +65,25 @@ impl LayerState {
     }
 }
 
+impl LayerState {
+    /// The state in a word, and what there is to say about it, which may be nothing.
+    #[must_use]
+    pub const fn words(&self) -> (&'static str, &str) {
+        match self {
+            Self::On(detail) => ("on", detail.as_str()),
+            Self::Partial(detail) => ("partial", detail.as_str()),
+            Self::Off(detail) => ("off", detail),
+            Self::Missing(detail) => ("missing", detail.as_str()),
+        }
+    }
+}
+
 /// `on (CAP_NET_ADMIN)`, `off (--sandbox off)`.
 impl fmt::Display for LayerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, detail) = match self {
-            Self::On(detail) => ("on", detail.as_str()),
-            Self::Partial(detail) => ("partial", detail.as_str()),
-            Self::Off(detail) => ("off", *detail),
-            Self::Missing(detail) => ("missing", detail.as_str()),
-        };
-        match detail {
-            "" => f.write_str(word),
-            _ => write!(f, "{word} ({detail})"),
+        match self.words() {
+            (word, "") => f.write_str(word),
+            (word, detail) => write!(f, "{word} ({detail})"),
         }
     }
 }

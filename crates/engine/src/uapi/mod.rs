@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 pub use socket::{ControlSocket, DIRECTORY, SocketError};
 pub use target::Target;
+pub(crate) use target::contents;
 
 use crate::egress::PAUSE_AFTER_ERROR;
 use crate::sandbox::{ThreadClass, Warden};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hushwire_config::device::{DeviceState, PeerState, SnapshotSink};
 use hushwire_config::key::{PresharedKey, PrivateKey, PublicKey};
 use hushwire_config::prefix::AllowedIp;
+use hushwire_config::status::Status;
 use hushwire_config::uapi::{DeviceControl, Errno};
 use hushwire_io::udp::{Sockets, UdpError};
 use hushwire_proto::allowed_ips::Prefix;
@@ -19,11 +20,13 @@ use crate::clock;
 use crate::control::State;
 use crate::dataplane::{Dataplane, Device};
 use crate::memory::{Answer, Contents};
+use crate::status::Vitals;
 
 /// The running device, as its configuration sees it. Clones share the device.
 pub struct Target {
     dataplane: Arc<Dataplane<Sockets>>,
     state: Arc<State>,
+    vitals: Arc<Vitals>,
     /// Whether this one is in the middle of a set, and so keeps others waiting.
     in_set: bool,
     /// The room for an answer that is on its way.
@@ -32,7 +35,11 @@ pub struct Target {
 
 impl Clone for Target {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.dataplane), Arc::clone(&self.state))
+        Self::new(
+            Arc::clone(&self.dataplane),
+            Arc::clone(&self.state),
+            Arc::clone(&self.vitals),
+        )
     }
 }
 
@@ -43,10 +50,15 @@ impl Drop for Target {
 }
 
 impl Target {
-    pub(crate) fn new(dataplane: Arc<Dataplane<Sockets>>, state: Arc<State>) -> Self {
+    pub(crate) fn new(
+        dataplane: Arc<Dataplane<Sockets>>,
+        state: Arc<State>,
+        vitals: Arc<Vitals>,
+    ) -> Self {
         Self {
             dataplane,
             state,
+            vitals,
             in_set: false,
             answer: None,
         }
@@ -88,6 +100,10 @@ impl Target {
         };
         self.dataplane.log().error(format_args!("{error}{hint}"));
         Errno::from_os(error.errno().raw_os_error())
+    }
+
+    pub(crate) fn vitals(&self) -> &Vitals {
+        &self.vitals
     }
 
     pub(crate) const fn dataplane(&self) -> &Arc<Dataplane<Sockets>> {
@@ -238,9 +254,15 @@ impl DeviceControl for Target {
         }
         Ok(())
     }
+
+    /// Does not wait for a set, which may be what is wrong, and needs no room of the memory limit:
+    /// the answer is a few kilobytes whatever the device holds.
+    fn status(&mut self) -> Result<Status, Errno> {
+        Ok(self.vitals.tell(&self.dataplane, &self.state))
+    }
 }
 
-fn contents(device: &Device) -> Contents {
+pub(crate) fn contents(device: &Device) -> Contents {
     Contents {
         peers: device.peer_count(),
         allowed_ips: device.allowed_ip_count(),

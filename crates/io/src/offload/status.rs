@@ -136,19 +136,35 @@ pub enum State {
     Refused(i32),
 }
 
+impl State {
+    /// A word for it, `on`, `off`, `unsupported` or `refused`, and the reason, if there is one.
+    #[must_use]
+    pub fn words(self) -> (&'static str, String) {
+        let cause = io::Error::from_raw_os_error;
+        match self {
+            Self::On => ("on", String::new()),
+            Self::Off => ("off", "switched off".to_owned()),
+            Self::Unsupported(None) => {
+                ("unsupported", "the device was opened without it".to_owned())
+            }
+            Self::Unsupported(Some(errno)) => (
+                "unsupported",
+                format!("the kernel does not offer it: {}", cause(errno)),
+            ),
+            Self::Refused(errno) => (
+                "refused",
+                format!("the kernel refused a packet: {}", cause(errno)),
+            ),
+        }
+    }
+}
+
+/// `on`, or `off` and the reason.
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cause = |errno: &i32| io::Error::from_raw_os_error(*errno);
-        match self {
-            Self::On => f.write_str("on"),
-            Self::Off => f.write_str("off (switched off)"),
-            Self::Unsupported(None) => f.write_str("off (the device was opened without it)"),
-            Self::Unsupported(Some(errno)) => {
-                write!(f, "off (the kernel does not offer it: {})", cause(errno))
-            }
-            Self::Refused(errno) => {
-                write!(f, "off (the kernel refused a packet: {})", cause(errno))
-            }
+        match self.words() {
+            ("on", _) => f.write_str("on"),
+            (_, reason) => write!(f, "off ({reason})"),
         }
     }
 }

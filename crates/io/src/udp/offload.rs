@@ -33,17 +33,28 @@ impl OffloadState {
     pub fn is_on(self) -> bool {
         self == Self::On
     }
+
+    /// A word for it, `on`, `off`, `unsupported` or `refused`, and the reason, if there is one.
+    pub fn words(self) -> (&'static str, String) {
+        match self {
+            Self::On => ("on", String::new()),
+            Self::Off(OffReason::SwitchedOff) => ("off", "switched off".to_owned()),
+            Self::Off(OffReason::Unsupported) => {
+                ("unsupported", "not supported by the kernel".to_owned())
+            }
+            Self::Off(OffReason::Refused(errno)) => {
+                ("refused", format!("refused by the kernel: {errno}"))
+            }
+        }
+    }
 }
 
+/// `on`, or `off` and the reason.
 impl fmt::Display for OffloadState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::On => f.write_str("on"),
-            Self::Off(OffReason::SwitchedOff) => f.write_str("off (switched off)"),
-            Self::Off(OffReason::Unsupported) => f.write_str("off (not supported by the kernel)"),
-            Self::Off(OffReason::Refused(errno)) => {
-                write!(f, "off (refused by the kernel: {errno})")
-            }
+        match self.words() {
+            ("on", _) => f.write_str("on"),
+            (_, reason) => write!(f, "off ({reason})"),
         }
     }
 }

@@ -118,6 +118,12 @@ impl<C: Crypto> Device<C> {
         self.load.report(now.monotonic, queued, capacity);
     }
 
+    /// Whether the device is under load, and so answers with cookies.
+    #[must_use]
+    pub fn is_under_load(&self, now: Instant) -> bool {
+        self.load.is_under_load(now)
+    }
+
     fn receive_initiation(
         &mut self,
         now: Now,

@@ -204,6 +204,8 @@ fn ioctl(request: i32) -> Rule {
 /// With a control client.
 fn converse() -> Vec<Rule> {
     let mut list = calls(&[libc::SYS_recvfrom, libc::SYS_sendto, libc::SYS_shutdown]);
+    // How much memory the process takes, in a file that was opened at the start.
+    list.extend(calls(&[libc::SYS_pread64]));
     list.extend([ioctl(libc::FIONBIO as i32)]);
     list
 }
