@@ -2,6 +2,7 @@
 //! typed operations, which is told as it is carried out, and undone when it fails.
 //!
 //! * [`Located`] and [`QuickFile`]: which file, and what it says;
+//! * [`keys`]: those that the file does not hold, but tells the place of;
 //! * [`Operation`](operation::Operation): one thing done to the system; every one has the command
 //!   line that wg-quick(8) would run for it;
 //! * [`System`]: what is looked at and changed: the running one ([`Live`]), or one that
@@ -20,6 +21,7 @@ mod failure;
 pub mod file;
 pub mod firewall;
 mod interrupt;
+pub mod keys;
 mod locate;
 pub mod operation;
 pub mod plan;

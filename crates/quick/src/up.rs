@@ -3,15 +3,16 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use hushwire_config::conf::Dialect;
 use hushwire_netlink::IpFamily;
 
-use crate::Failure;
 use crate::file::QuickFile;
 use crate::firewall::{Guard, Guarded, Tool};
 use crate::operation::{Daemon, Event, InterfaceRoute, Operation, Passthrough};
 use crate::plan::{self, Covered, Routing};
 use crate::transaction::Transaction;
 use crate::words::family_of;
+use crate::{Failure, keys};
 
 /// Who is to run a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +83,10 @@ fn bring_up(
     transaction.run_all(plan::hooks(Event::PreUp, file, interface))?;
     let text = Passthrough(Rc::new(file.passthrough.clone()));
     transaction.run(&Operation::Configure(text))?;
+    // Left in the text by a rehearsal only, which reads no keys.
+    for line in keys::places(&file.passthrough, Dialect::Wg) {
+        transaction.say(&format!("  {line}"));
+    }
     for address in &file.addresses {
         if !options.takes(family_of(address)) {
             continue;

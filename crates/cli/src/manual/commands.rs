@@ -83,6 +83,12 @@ pub(super) const QUEUES: Opt = Opt {
               eight",
 };
 
+/// A paragraph.
+pub(super) const KEYS_ELSEWHERE: &str = "Keys may stand elsewhere: *PrivateKeyFile*, in the place of *PrivateKey*, \
+    names a file, relative to the folder of the configuration; *PrivateKeyCredential* a credential of systemd.exec(5); \
+    *PrivateKeyCommand* a command for sh(1) that prints the key within 60 seconds, %i in it being the interface. So do \
+    *PresharedKeyFile* and the like for peers. They are read before anything is touched.";
+
 pub(super) const QUEUES_VARIABLE: Term = Term {
     word: "HUSHWIRE_QUEUES",
     meaning: "as *--queues*",

@@ -141,6 +141,10 @@ pub(crate) const WG_QUICK: Command = Command {
             meaning: "commands for bash, in which %i is the interface; may be there more than once",
         },
         Term {
+            word: "PrivateKeyFile, PrivateKeyCredential, PrivateKeyCommand",
+            meaning: "where the private key is: see *hushwire-up*(1), which has it for peers too",
+        },
+        Term {
             word: "SaveConfig",
             meaning: "`true`: *down* saves first",
         },

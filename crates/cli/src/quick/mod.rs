@@ -12,7 +12,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use hushwire_quick::{Located, QuickFile, check};
+use hushwire_config::conf::Dialect;
+use hushwire_quick::keys::{self, Place};
+use hushwire_quick::{Interrupt, Located, QuickFile, check};
 use zeroize::Zeroizing;
 
 use crate::hardening::keep_memory_private;
@@ -92,7 +94,8 @@ fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, Exi
     let text = Zeroizing::new(text);
     let file = QuickFile::parse(&text).map_err(|error| program.die(&error))?;
     if arguments.verb == Verb::Strip {
-        return Ok(strip(&file));
+        let filled = fill_in(&text, &located, None).map_err(|error| program.die(&error))?;
+        return Ok(strip(filled.as_ref().unwrap_or(&file)));
     }
     if program.manner == Manner::Own && matches!(arguments.verb, Verb::Up | Verb::Reload) {
         precheck(&text, &located, &file)?;
@@ -101,9 +104,32 @@ fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, Exi
         program,
         arguments,
         located,
+        text,
         file,
     };
     Ok(job.run())
+}
+
+/// The file with the keys that stand elsewhere; none if there are none.
+fn fill_in(
+    text: &[u8],
+    located: &Located,
+    interrupt: Option<&Interrupt>,
+) -> Result<Option<QuickFile>, Box<dyn fmt::Display>> {
+    let place = Place {
+        path: &located.path,
+        interface: &located.interface,
+        commands: true,
+        interrupt,
+    };
+    let filled = keys::fill_in(text, Dialect::Quick, &place)
+        .map_err(|error| Box::new(error) as Box<dyn fmt::Display>)?;
+    for warning in &filled.warnings {
+        let _ = writeln!(io::stderr(), "{warning}");
+    }
+    let file = filled.text.as_deref().map(|text| QuickFile::parse(text));
+    file.transpose()
+        .map_err(|error| Box::new(error) as Box<dyn fmt::Display>)
 }
 
 /// Refuses what cannot work before anything is touched, which wg-quick(8) does not.

@@ -7,6 +7,8 @@ use hushwire_quick::{
     DryRun, Environment, Failure, Interrupt, Live, Located, Options, QuickFile, System, Transaction,
 };
 
+use zeroize::Zeroizing;
+
 use super::arguments::{Arguments, Manner, Verb};
 use super::{Program, context};
 
@@ -15,6 +17,9 @@ pub(super) struct Job<'a> {
     pub(super) program: &'a Program<'a>,
     pub(super) arguments: &'a Arguments,
     pub(super) located: Located,
+    /// The file as it is.
+    pub(super) text: Zeroizing<Vec<u8>>,
+    /// The file understood, without the keys that stand elsewhere.
     pub(super) file: QuickFile,
 }
 
@@ -69,6 +74,17 @@ impl Job<'_> {
             }
             _ => {}
         }
+        // The last thing before anything is touched. A rehearsal reads no keys and runs no commands.
+        let filled = match self.arguments.verb {
+            Verb::Up | Verb::Reload if !self.arguments.dry_run => {
+                match super::fill_in(&self.text, &self.located, Some(interrupt)) {
+                    Ok(filled) => filled,
+                    Err(error) => return refuse(error.to_string()),
+                }
+            }
+            _ => None,
+        };
+        let file = filled.as_ref().unwrap_or(&self.file);
         let mut stdout;
         let mut stderr;
         let output: &mut dyn io::Write = if self.arguments.dry_run {
@@ -87,13 +103,13 @@ impl Job<'_> {
             Verb::Up => {
                 let daemon = context::daemon(&environment.path);
                 let options = Options::new(self.arguments.backend, daemon);
-                hushwire_quick::up(&self.file, &options, &mut transaction)
+                hushwire_quick::up(file, &options, &mut transaction)
             }
             Verb::Down => hushwire_quick::down(&self.file, path, &mut transaction),
             Verb::Save => hushwire_quick::save(&self.file, path, &mut transaction),
             Verb::Strip => Ok(()),
             Verb::Reload => {
-                let changed = hushwire_quick::reload(&self.file, interrupt, &mut transaction)?;
+                let changed = hushwire_quick::reload(file, interrupt, &mut transaction)?;
                 if !changed {
                     transaction.say(&format!("{interface} is what its file says"));
                 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use hushwire_config::conf::{Config, Dialect, Mode, parse};
 use hushwire_config::resolve::{Retries, resolve};
 use hushwire_config::update::DeviceUpdate;
+use hushwire_quick::keys::{self, Place};
 use hushwire_quick::{Located, QuickFile, check};
 use zeroize::Zeroizing;
 
@@ -22,8 +23,9 @@ const EXTENSION: &str = "conf";
 pub(super) struct Configuration {
     pub(super) path: PathBuf,
     pub(super) interface: String,
+    /// Without the keys that stand elsewhere.
     pub(super) file: QuickFile,
-    /// What the device is to be.
+    /// What the device is to be, with all keys.
     config: Config,
 }
 
@@ -55,6 +57,18 @@ impl Configuration {
             let shown = located.path.display();
             warn(&format_args!("Warning: `{shown}' is world accessible"));
         }
+        let place = Place {
+            path: &located.path,
+            interface: &interface,
+            commands: true,
+            interrupt: None,
+        };
+        let filled = keys::fill_in(&text, Dialect::Quick, &place)
+            .map_err(|error| Error::Configuration(error.to_string()))?;
+        for warning in &filled.warnings {
+            warn(warning);
+        }
+        let text = filled.text.unwrap_or(text);
         let config = parse(&text, Dialect::Quick)
             .map_err(|error| Error::Configuration(error.in_file(&path).to_string()))?
             .config;

@@ -12,6 +12,7 @@ use hushwire_config::endpoint::Endpoint;
 use hushwire_config::sync::sync;
 use hushwire_config::update::DeviceUpdate;
 use hushwire_control::strerror;
+use hushwire_quick::keys::{self, Place};
 use zeroize::Zeroizing;
 
 use super::apply::{self, LookUpError, Resolver};
@@ -53,7 +54,7 @@ fn run(context: &mut Context<'_>, operands: &[OsString], verb: Verb) -> bool {
         context.output.error_text(&text);
         return false;
     };
-    let Some(update) = read_update(context, Path::new(path), verb) else {
+    let Some(update) = read_update(context, name, Path::new(path), verb) else {
         return false;
     };
     apply_update(context, name, update, verb)
@@ -82,7 +83,12 @@ fn apply_update(
     apply::change(context, &mut device, &update)
 }
 
-fn read_update(context: &mut Context<'_>, path: &Path, verb: Verb) -> Option<DeviceUpdate> {
+fn read_update(
+    context: &mut Context<'_>,
+    name: &OsStr,
+    path: &Path,
+    verb: Verb,
+) -> Option<DeviceUpdate> {
     let text = match read(path) {
         Ok(text) => text,
         Err(error) => {
@@ -96,6 +102,7 @@ fn read_update(context: &mut Context<'_>, path: &Path, verb: Verb) -> Option<Dev
             return None;
         }
     };
+    let text = fill_in(context, name, path, text)?;
     let mode = match verb {
         Verb::Add => Mode::Add,
         Verb::Set | Verb::Sync => Mode::Replace,
@@ -118,6 +125,34 @@ fn read_update(context: &mut Context<'_>, path: &Path, verb: Verb) -> Option<Dev
         Err(error) => {
             reader.walk(error.warnings(), error.endpoints().iter())?;
             reader.refuse(&error);
+            None
+        }
+    }
+}
+
+/// Puts the keys in that stand elsewhere. Says which is missing.
+fn fill_in(
+    context: &mut Context<'_>,
+    name: &OsStr,
+    path: &Path,
+    text: Zeroizing<Vec<u8>>,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let place = Place {
+        path,
+        interface: &name.to_string_lossy(),
+        // Nobody expects wg(8) to run what a file says.
+        commands: context.spelling == Spelling::Own,
+        interrupt: None,
+    };
+    match keys::fill_in(&text, Dialect::Wg, &place) {
+        Ok(filled) => {
+            for warning in &filled.warnings {
+                context.output.error(warning);
+            }
+            Some(filled.text.unwrap_or(text))
+        }
+        Err(error) => {
+            context.output.error(&error.to_string());
             None
         }
     }

@@ -51,7 +51,7 @@ const PLAIN: Example = Example {
     check: |_| (),
 };
 
-static EXAMPLES: [Example; 10] = [
+static EXAMPLES: [Example; 11] = [
     Example {
         name: "two-servers",
         hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
@@ -139,6 +139,12 @@ static EXAMPLES: [Example; 10] = [
         ..PLAIN
     },
     Example {
+        name: "keys-elsewhere",
+        hosts: &[("alice", "192.0.2.1"), ("bob", "198.51.100.1")],
+        pings: &[("alice", "10.0.0.2")],
+        ..PLAIN
+    },
+    Example {
         name: "docker-compose",
         hosts: &[
             ("relay", "192.0.2.1"),
@@ -195,6 +201,19 @@ fn key_pair() -> [String; 2] {
     let private = run("genkey", "");
     let public = run("pubkey", &private);
     [private, public]
+}
+
+/// Copies a folder of keys into that of a host.
+fn copy_keys(source: &Path, host: &Path, keys: &mut Keys) {
+    let folder = host.join(source.file_name().unwrap());
+    fs::create_dir(&folder).unwrap();
+    for entry in fs::read_dir(source).unwrap() {
+        let source = entry.unwrap().path();
+        let text = keys.fill_in(&fs::read_to_string(&source).unwrap());
+        let path = folder.join(source.file_name().unwrap());
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
 }
 
 /// A world in which everybody has a network of its own, and a router is in all of them.
@@ -257,6 +276,10 @@ impl Stage {
             fs::create_dir(directory.path().join(name)).unwrap();
             for entry in fs::read_dir(&folder).unwrap() {
                 let source = entry.unwrap().path();
+                if source.is_dir() {
+                    copy_keys(&source, &directory.path().join(name), &mut keys);
+                    continue;
+                }
                 let interface = source.file_stem().unwrap().to_string_lossy();
                 // The hosts of a laboratory share the folder of control sockets.
                 let file = format!("{interface}-{number}.conf");

@@ -7,6 +7,7 @@ mod differential;
 mod disk_full;
 mod faults;
 mod iptables;
+mod keys;
 mod killed;
 mod own;
 mod reload;

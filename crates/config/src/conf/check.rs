@@ -77,11 +77,11 @@ impl Config {
 }
 
 fn check_interface(interface: &Interface, found: &mut Vec<Diagnostic>) {
-    if interface
+    let has_key = interface
         .private_key
         .as_ref()
-        .is_none_or(|key| key.is_zero())
-    {
+        .is_some_and(|key| !key.is_zero());
+    if !has_key && interface.private_key_source.is_none() {
         let span = interface.section.unwrap_or_default();
         found.push(Diagnostic::new(span, Problem::MissingPrivateKey));
     }

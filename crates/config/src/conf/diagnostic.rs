@@ -5,6 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::conf::key_source::KEY_SOURCES;
 use crate::conf::span::Span;
 use crate::endpoint::EndpointError;
 use crate::key::PublicKey;
@@ -154,6 +155,15 @@ pub enum Problem {
     SaveConfig(String),
     /// A value of wg-quick(8)'s that is not UTF-8, or holds characters that no command can.
     Text(Key),
+    /// A key that has been named before in the section, there or here by telling where it is.
+    SecondKeySource {
+        /// The name of this line.
+        key: Key,
+        /// Where the key was named first.
+        first: Span,
+    },
+    /// A credential that no unit can have.
+    CredentialName(Key, String),
     /// No `PrivateKey`.
     MissingPrivateKey,
     /// The same peer twice.
@@ -215,6 +225,10 @@ impl Problem {
             }
             Self::SaveConfig(_) => "write true or false".to_owned(),
             Self::Text(_) => "save the file as UTF-8".to_owned(),
+            Self::SecondKeySource { .. } => "remove one of the two".to_owned(),
+            Self::CredentialName(..) => {
+                "write the name that `LoadCredential=NAME:PATH` gives it in the unit".to_owned()
+            }
             Self::MissingPrivateKey => {
                 "add `PrivateKey = …` to [Interface]; `hushwire genkey` makes one".to_owned()
             }
@@ -241,6 +255,9 @@ impl Problem {
                 parsing(&message)
             }
             Self::Value(_, bad) => parsing(&bad.standard_message()),
+            // Not the standard tools' words, which know none of this, but in their form.
+            Self::SecondKeySource { .. } | Self::CredentialName(..) => parsing(&self.to_string()),
+            Self::Text(key) if KEY_SOURCES.contains(key) => parsing(&self.to_string()),
             Self::MissingPublicKey => {
                 "A peer is missing a public key\nInvalid configuration\n".to_owned()
             }
@@ -292,6 +309,14 @@ impl fmt::Display for Problem {
                 write!(f, "SaveConfig `{}` is neither true nor false", Shown(text))
             }
             Self::Text(key) => write!(f, "the value of {} is not text", key.name),
+            Self::SecondKeySource { key, first } => write!(
+                f,
+                "{} has a key that has been named before, on line {}",
+                key.name, first.line
+            ),
+            Self::CredentialName(key, name) => {
+                write!(f, "{} `{}` is no credential's name", key.name, Shown(name))
+            }
             Self::MissingPrivateKey => f.write_str("[Interface] has no PrivateKey"),
             Self::DuplicatePeer { key, first } => {
                 write!(f, "peer {key} is here again, first on line {}", first.line)

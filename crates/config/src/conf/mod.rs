@@ -18,6 +18,7 @@ mod apply;
 mod check;
 mod diagnostic;
 mod error;
+mod key_source;
 mod line;
 mod parse;
 mod print;
@@ -32,6 +33,7 @@ use crate::text::Line;
 pub use apply::Mode;
 pub use diagnostic::{Diagnostic, Key, Problem, Quoted, Section, Severity, Unrecognized};
 pub use error::ParseError;
+pub use key_source::{KeySource, Wanted, names_key_sources, with_keys};
 pub use parse::{Dialect, Parsed, parse};
 pub use span::{Span, Spanned};
 pub use value::{Dns, InterfaceAddress, Table};
@@ -53,6 +55,8 @@ pub struct Interface {
     pub section: Option<Span>,
     /// `PrivateKey`. All zero: none.
     pub private_key: Option<Spanned<PrivateKey>>,
+    /// `PrivateKeyFile` and the like: where the key is instead.
+    pub private_key_source: Option<Spanned<KeySource>>,
     /// `ListenPort`. 0: any.
     pub listen_port: Option<Spanned<u16>>,
     /// `FwMark`. 0: none.
@@ -83,6 +87,7 @@ impl PartialEq for Interface {
         let Self {
             section: _,
             private_key,
+            private_key_source,
             listen_port,
             fwmark,
             addresses,
@@ -96,6 +101,7 @@ impl PartialEq for Interface {
             save_config,
         } = self;
         *private_key == other.private_key
+            && *private_key_source == other.private_key_source
             && *listen_port == other.listen_port
             && *fwmark == other.fwmark
             && *addresses == other.addresses
@@ -119,6 +125,8 @@ pub struct Peer {
     pub public_key: Spanned<PublicKey>,
     /// `PresharedKey`. All zero: none.
     pub preshared_key: Option<Spanned<PresharedKey>>,
+    /// `PresharedKeyFile` and the like: where the key is instead.
+    pub preshared_key_source: Option<Spanned<KeySource>>,
     /// `Endpoint`.
     pub endpoint: Option<Spanned<Endpoint>>,
     /// `PersistentKeepalive`, in seconds. 0: off.
@@ -134,6 +142,7 @@ impl Peer {
         Self {
             public_key: public_key.into(),
             preshared_key: None,
+            preshared_key_source: None,
             endpoint: None,
             persistent_keepalive: None,
             allowed_ips: AllowedIps::default(),

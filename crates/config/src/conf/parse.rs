@@ -4,6 +4,7 @@
 //! do not agree about sections and blanks: wg(8) deletes every blank in a line, wg-quick(8) only
 //! those around key and value. So each line is shown to both, in that order.
 
+mod key_source;
 mod quick;
 mod wg;
 

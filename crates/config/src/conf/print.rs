@@ -4,6 +4,8 @@ use std::fmt::{self, Write};
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::conf::diagnostic::Section;
+use crate::conf::key_source::KeySource;
 use crate::conf::span::Spanned;
 use crate::conf::{AllowedIps, Config, Interface, Peer};
 use crate::text::Line;
@@ -32,6 +34,11 @@ fn print_interface(out: &mut SecretString, interface: &Interface) -> fmt::Result
     if let Some(key) = &interface.private_key {
         setting(out, "PrivateKey", key.to_base64().as_str())?;
     }
+    key_source(
+        out,
+        Section::Interface,
+        interface.private_key_source.as_ref(),
+    )?;
     optional(out, "ListenPort", interface.listen_port.as_ref())?;
     if let Some(mark) = &interface.fwmark {
         writeln!(out, "FwMark = {:#x}", **mark)?;
@@ -58,6 +65,7 @@ fn print_peer(out: &mut SecretString, peer: &Peer) -> fmt::Result {
     if let Some(key) = &peer.preshared_key {
         setting(out, "PresharedKey", key.to_base64().as_str())?;
     }
+    key_source(out, Section::Peer, peer.preshared_key_source.as_ref())?;
     print_allowed_ips(out, &peer.allowed_ips)?;
     optional(out, "Endpoint", peer.endpoint.as_ref())?;
     optional(
@@ -107,6 +115,14 @@ fn optional<T: fmt::Display>(
     value: Option<&Spanned<T>>,
 ) -> fmt::Result {
     value.map_or(Ok(()), |value| writeln!(out, "{key} = {}", value.value))
+}
+
+fn key_source(
+    out: &mut SecretString,
+    section: Section,
+    source: Option<&Spanned<KeySource>>,
+) -> fmt::Result {
+    source.map_or(Ok(()), |source| writeln!(out, "{}", source.line(section)))
 }
 
 fn hooks(out: &mut SecretString, key: &str, hooks: &[Spanned<Line>]) -> fmt::Result {

@@ -144,6 +144,7 @@ proptest! {
         let interface = Interface {
             section: None,
             private_key: config.interface.private_key,
+            private_key_source: config.interface.private_key_source,
             listen_port: config.interface.listen_port,
             fwmark: config.interface.fwmark,
             ..Interface::default()

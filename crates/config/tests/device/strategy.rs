@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use hushwire_config::conf::{
-    self, AllowedIps, Config, Dns, Interface, InterfaceAddress, Spanned, Table,
+    self, AllowedIps, Config, Dns, Interface, InterfaceAddress, KeySource, Spanned, Table,
 };
 use hushwire_config::device::{Device, Peer};
 use hushwire_config::endpoint::Endpoint;
@@ -80,20 +80,40 @@ pub(crate) fn endpoint() -> impl Strategy<Value = Endpoint> {
 pub(crate) fn conf_peer() -> impl Strategy<Value = conf::Peer> {
     (
         spanned(public_key()),
-        option::of(spanned(preshared_key())),
+        key_or_source(preshared_key()),
         option::of(spanned(endpoint())),
         option::of(spanned(any::<u16>())),
         allowed_ips(),
     )
         .prop_map(
-            |(public_key, preshared_key, endpoint, persistent_keepalive, allowed_ips)| conf::Peer {
+            |(public_key, key, endpoint, persistent_keepalive, allowed_ips)| conf::Peer {
                 public_key,
-                preshared_key,
+                preshared_key: key.0,
+                preshared_key_source: key.1,
                 endpoint,
                 persistent_keepalive,
                 allowed_ips,
             },
         )
+}
+
+type KeyOrSource<K> = (Option<Spanned<K>>, Option<Spanned<KeySource>>);
+
+/// A key, or the place of one, or neither.
+fn key_or_source<K: Clone + std::fmt::Debug + 'static>(
+    key: impl Strategy<Value = K> + 'static,
+) -> impl Strategy<Value = KeyOrSource<K>> {
+    let line =
+        |pattern: &'static str| pattern.prop_filter_map("no line", |text| Line::new(text).ok());
+    let source = prop_oneof![
+        line("[^\n\0#]{1,20}").prop_map(KeySource::File),
+        line("[a-z][a-z.]{0,9}").prop_map(KeySource::Credential),
+        line("[^\n\0#][^\n\0]{0,19}").prop_map(KeySource::Command),
+    ];
+    prop_oneof![
+        3 => option::of(spanned(key)).prop_map(|key| (key, None)),
+        1 => spanned(source).prop_map(|source| (None, Some(source))),
+    ]
 }
 
 pub(crate) fn hooks() -> impl Strategy<Value = Vec<Spanned<Line>>> {
@@ -122,7 +142,7 @@ pub(crate) fn interface() -> impl Strategy<Value = Interface> {
         prefix().prop_map(|prefix| InterfaceAddress::new(prefix.addr(), prefix.cidr()).unwrap());
     let dns = word("[^ \n]{1,12}").prop_map(Dns::new);
     let wg = (
-        option::of(spanned(private_key())),
+        key_or_source(private_key()),
         option::of(spanned(any::<u16>())),
         option::of(spanned(any::<u32>())),
     );
@@ -136,7 +156,8 @@ pub(crate) fn interface() -> impl Strategy<Value = Interface> {
     let hooks = (hooks(), hooks(), hooks(), hooks());
     (wg, quick, hooks).prop_map(|(wg, quick, hooks)| Interface {
         section: None,
-        private_key: wg.0,
+        private_key: wg.0.0,
+        private_key_source: wg.0.1,
         listen_port: wg.1,
         fwmark: wg.2,
         addresses: quick.0,

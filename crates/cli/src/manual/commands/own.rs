@@ -1,8 +1,8 @@
 //! The commands that nobody else has.
 
 use super::{
-    DISABLE, DISABLE_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES,
-    QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
+    DISABLE, DISABLE_VARIABLE, KEYS_ELSEWHERE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING,
+    QUEUES, QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
 };
 use crate::manual::{Command, Opt, Term};
 
@@ -43,6 +43,7 @@ pub(super) const RUN: Command = Command {
          is no file stands for _/etc/wireguard/CONF.conf_.",
         "Needs no right but CAP_NET_ADMIN. What a container is seldom allowed to do, that is to change \
          *src_valid_mark* and the firewall, is tried, and its failure told.",
+        KEYS_ELSEWHERE,
     ],
     environment: &[
         Term {

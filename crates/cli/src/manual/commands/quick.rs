@@ -1,6 +1,6 @@
 //! Configurations up and down: wg-quick(8), and what goes beyond it.
 
-use super::{BACKEND, DRY_RUN, NOTHING, RETRIES};
+use super::{BACKEND, DRY_RUN, KEYS_ELSEWHERE, NOTHING, RETRIES};
 use crate::manual::{Command, Term};
 
 pub(super) const UP: Command = Command {
@@ -14,6 +14,7 @@ pub(super) const UP: Command = Command {
         "What is done is told on standard error, each line after *[#]* in the words of the command that would do \
          the same. A failure, a signal, or the end of the process that started it undoes everything. What cannot \
          work is refused before anything is touched, with its line and column.",
+        KEYS_ELSEWHERE,
     ],
     environment: &[
         Term {
@@ -76,7 +77,10 @@ pub(super) const STRIP: Command = Command {
     name: "strip",
     summary: "print the part of a configuration that wg(8) understands",
     synopsis: "CONF",
-    description: &["Prints the file _CONF_ without what only wg-quick(8) knows."],
+    description: &[
+        "Prints the file _CONF_ without what only wg-quick(8) knows, and with the keys that it tells the place \
+         of: see *hushwire-up*(1).",
+    ],
     examples: &[Term {
         word: "hushwire syncconf wg0 <(hushwire strip wg0)",
         meaning: "Takes over what was changed in /etc/wireguard/wg0.conf.",

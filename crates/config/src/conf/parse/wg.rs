@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::{Draft, DraftKey, Parser, Place};
 use crate::conf::diagnostic::{Diagnostic, Key, Problem, Quoted, Section, Unrecognized};
+use crate::conf::key_source::KEY_SOURCES;
 use crate::conf::line::{RawLine, StrippedLine};
 use crate::conf::parse::quick::QUICK_KEYS;
 use crate::conf::span::{Span, Spanned};
@@ -51,8 +52,8 @@ const WG_KEYS: [Key; 8] = [
 const SHOWN_NAME_LIMIT: usize = 24;
 
 impl Parser {
-    pub(super) fn wg_line(&mut self, line: RawLine<'_>) {
-        let line = line.stripped();
+    pub(super) fn wg_line(&mut self, raw: RawLine<'_>) {
+        let line = raw.stripped();
         let text: &[u8] = &line.bytes;
         if text.is_empty() {
             return;
@@ -64,7 +65,15 @@ impl Parser {
             return self.unrecognized(&line);
         };
         match key_and_value(text).filter(|(key, _)| key.section == section) {
-            Some((key, start)) => self.setting(key, &Value { line: &line, start }),
+            Some((key, start)) => {
+                if let Some(first) = self.earlier_source(key) {
+                    self.error(line.span(0), Problem::SecondKeySource { key, first });
+                } else if KEY_SOURCES.contains(&key) {
+                    self.key_source(key, raw);
+                } else {
+                    self.setting(key, &Value { line: &line, start });
+                }
+            }
             None => self.unrecognized(&line),
         }
     }
@@ -242,6 +251,7 @@ fn key_and_value(line: &[u8]) -> Option<(Key, usize)> {
     let equals = line.iter().position(|&byte| byte == b'=')?;
     let key = WG_KEYS
         .iter()
+        .chain(&KEY_SOURCES)
         .find(|key| line[..equals].eq_ignore_ascii_case(key.name.as_bytes()))?;
     (equals + 1 < line.len()).then_some((*key, equals + 1))
 }
@@ -249,6 +259,7 @@ fn key_and_value(line: &[u8]) -> Option<(Key, usize)> {
 fn all_keys() -> impl Iterator<Item = Key> {
     WG_KEYS
         .into_iter()
+        .chain(KEY_SOURCES)
         .chain(QUICK_KEYS.into_iter().map(interface))
 }
 
