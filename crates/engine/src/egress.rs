@@ -263,10 +263,14 @@ fn destination<S: DatagramSocket>(
     bytes: &[u8],
 ) -> Result<(Arc<Peer>, Path), DropReason> {
     let destination = packet::destination(bytes).ok_or(DropReason::Malformed)?;
-    let peer = dataplane
-        .tables()
-        .route(destination)
-        .ok_or(DropReason::NoPeer)?;
+    let peer =
+        dataplane
+            .tables()
+            .route(destination)
+            .ok_or_else(|| match destination.is_multicast() {
+                true => DropReason::Multicast,
+                false => DropReason::NoPeer,
+            })?;
     let path = peer.path().ok_or(DropReason::NoEndpoint)?;
     Ok((peer, path))
 }

@@ -11,6 +11,9 @@ pub enum DropReason {
     Congestion,
     /// The handshake queue was full.
     HandshakeQueueFull,
+    /// No peer has an allowed IP for the group that it is for. The kernel itself sends some such on
+    /// every interface.
+    Multicast,
     /// It was no IP packet, or its offload metadata made no sense.
     Malformed,
     /// The peer has no endpoint yet.
@@ -36,7 +39,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order in which a status lists them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoPeer,
         Self::NoEndpoint,
         Self::SourceNotAllowed,
@@ -45,6 +48,7 @@ impl DropReason {
         Self::UnknownMessage,
         Self::HandshakeQueueFull,
         Self::Malformed,
+        Self::Multicast,
         Self::Congestion,
         Self::TunRead,
         Self::TunWrite,
@@ -58,6 +62,7 @@ impl DropReason {
             Self::Congestion => "congestion",
             Self::HandshakeQueueFull => "handshake-queue-full",
             Self::Malformed => "malformed",
+            Self::Multicast => "multicast",
             Self::NoEndpoint => "no-endpoint",
             Self::NoPeer => "no-peer",
             Self::SourceNotAllowed => "source-not-allowed",
