@@ -32,6 +32,7 @@ const OPERANDS: &[(&str, &[Operand])] = &[
     ("save", &[Configuration]),
     ("strip", &[Configuration]),
     ("show", &[Interfaces, Selector]),
+    ("status", &[Interface]),
     ("showconf", &[Interface]),
     ("set", &[Interface, SetWords]),
     ("setconf", &[Interface, File]),

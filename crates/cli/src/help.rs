@@ -73,7 +73,7 @@ fn list(text: &mut String, title: &str, items: impl Iterator<Item = (String, &'s
 }
 
 /// Appends words in lines, the first of which begins at a column, and the others after an indent.
-fn wrap(text: &mut String, words: &str, mut column: usize, indent: usize) {
+pub(crate) fn wrap(text: &mut String, words: &str, mut column: usize, indent: usize) {
     let mut first = true;
     for word in words.split(' ') {
         let length = word.chars().count();

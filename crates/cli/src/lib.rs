@@ -21,6 +21,7 @@ mod run;
 mod sandbox;
 mod share;
 mod signals;
+mod status;
 mod wg;
 
 pub use program::{hushwire, hushwired};

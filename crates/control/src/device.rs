@@ -3,6 +3,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use hushwire_config::device::Device as State;
+use hushwire_config::status::Status;
 use hushwire_config::update::DeviceUpdate;
 
 use crate::userspace::Userspace;
@@ -22,6 +23,17 @@ pub enum Backend {
     Kernel,
     /// A daemon.
     Userspace,
+}
+
+/// What is known of how a device is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// The kernel has it, and tells nothing but what it tells of any interface.
+    Kernel,
+    /// Its daemon tells.
+    Told(Box<Status>),
+    /// Its daemon, with the name of its program if that could be found out, tells no status.
+    Untold(Option<String>),
 }
 
 #[derive(Debug)]
@@ -58,6 +70,22 @@ impl Device {
         match &mut self.transport {
             Transport::Kernel { limit } => kernel::read(self.name.as_bytes(), *limit),
             Transport::Userspace(daemon) => daemon.read(),
+        }
+    }
+
+    /// How it is doing.
+    ///
+    /// # Errors
+    /// [`Error`]; for a device of the kernel, when there is none.
+    pub fn health(&mut self) -> Result<Health, Error> {
+        match &mut self.transport {
+            Transport::Kernel { limit } => {
+                kernel::read(self.name.as_bytes(), *limit).map(|_| Health::Kernel)
+            }
+            Transport::Userspace(daemon) => Ok(match daemon.status()? {
+                Some(status) => Health::Told(Box::new(status)),
+                None => Health::Untold(daemon.program()),
+            }),
         }
     }
 

@@ -121,6 +121,22 @@ impl Interfaces {
         Ok(self.open(name))
     }
 
+    /// The interface of this name in this network namespace, as the kernel sees it, whoever runs it. `None` if there is
+    /// none here: that of a daemon may have been moved.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn link(&self, name: &OsStr) -> Result<Option<Link>, Error> {
+        let Some(name) = name.to_str() else {
+            return Ok(None);
+        };
+        let link = Netlink::open()?.link(name)?;
+        Ok(link.map(|link| Link {
+            up: link.up,
+            mtu: link.mtu,
+        }))
+    }
+
     fn find_userspace(&self, name: &OsStr) -> Option<Userspace> {
         if name.as_bytes().contains(&b'/') {
             return None;
@@ -130,6 +146,15 @@ impl Interfaces {
         let path = self.directory.join(OsString::from_vec(file));
         Userspace::find(path, self.limit)
     }
+}
+
+/// What the kernel tells of an interface of any kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Whether it is set up.
+    pub up: bool,
+    /// Its MTU in bytes.
+    pub mtu: u32,
 }
 
 /// Tells the names of this network namespace's interfaces by index.

@@ -17,10 +17,11 @@ mod device;
 mod error;
 mod interfaces;
 mod kernel;
+mod owner;
 mod strerror;
 mod userspace;
 
-pub use device::{Backend, Device};
+pub use device::{Backend, Device, Health};
 pub use error::Error;
-pub use interfaces::{InterfaceNames, Interfaces};
+pub use interfaces::{InterfaceNames, Interfaces, Link};
 pub use strerror::strerror;

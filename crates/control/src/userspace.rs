@@ -1,7 +1,7 @@
 //! The devices of daemons: the UAPI over a stream socket.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use hushwire_config::device::Device;
 use hushwire_config::secret_io::{SecretReader, SecretWriter};
-use hushwire_config::uapi::{get, reply, set};
+use hushwire_config::status::Status;
+use hushwire_config::uapi::reply::ReplyError;
+use hushwire_config::uapi::{get, reply, set, status};
 use hushwire_config::update::DeviceUpdate;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::{Error, InterfaceNames};
+use crate::{Error, InterfaceNames, owner};
 
 /// The socket of a daemon.
 #[derive(Debug)]
@@ -50,6 +52,30 @@ impl Userspace {
         let mut connection = self.connection()?;
         connection.write_all(get::REQUEST).map_err(Error::from_io)?;
         Ok(reply::get(&mut SecretReader::new(connection))?)
+    }
+
+    /// `None` from a daemon that tells none: one that does not know the question hangs up, or answers an error.
+    pub(crate) fn status(&mut self) -> Result<Option<Status>, Error> {
+        let mut connection = self.connection()?;
+        let asked = connection.write_all(status::REQUEST);
+        let mut reader = SecretReader::new(connection);
+        let begun = asked.and_then(|()| Ok(!reader.fill_buf()?.is_empty()));
+        match begun {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) if has_hung_up(&error) => return Ok(None),
+            Err(error) => return Err(Error::from_io(error)),
+        }
+        match status::read(&mut reader) {
+            Ok(status) => Ok(Some(status)),
+            Err(ReplyError::Device(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The daemon's program, if it can be found out.
+    pub(crate) fn program(&self) -> Option<String> {
+        owner::program(&self.path)
     }
 
     pub(crate) fn change(&mut self, update: &DeviceUpdate) -> Result<(), Error> {
@@ -90,6 +116,13 @@ fn is_refused(connection: &io::Result<UnixStream>) -> bool {
     connection
         .as_ref()
         .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+fn has_hung_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// Connects. With a queue full of others who wait, this takes until the limit.

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use hushwire_config::status::Status;
 use hushwire_config::update::DeviceUpdate;
-use hushwire_control::{Backend, Error, Interfaces};
+use hushwire_control::{Backend, Error, Health, Interfaces};
 use tempfile::TempDir;
 
 /// Long enough for any machine, short enough to fail by.
@@ -267,4 +268,47 @@ fn a_long_name_may_be_looked_at_and_not_changed() {
     let refused = interfaces.open_to_change(OsStr::new(name));
     assert!(matches!(refused, Err(Error::NameTooLong)));
     assert!(interfaces.open_to_change(OsStr::new(&name[..15])).is_ok());
+}
+
+#[test]
+fn a_daemon_tells_how_its_device_is_doing() {
+    let daemon = Daemon::start(vec!["version=9\nmtu=1420\nerrno=0\n\n"]);
+    let told = daemon.interfaces().open(wg0()).health().unwrap();
+    let status = Status {
+        version: "9".to_owned(),
+        mtu: Some(1420),
+        ..Status::default()
+    };
+    assert_eq!(told, Health::Told(Box::new(status)));
+    assert_eq!(daemon.thread.join().unwrap(), ["status=1\n\n"]);
+}
+
+/// wireguard-go hangs up, boringtun answers EIO.
+#[test]
+fn a_daemon_that_does_not_know_the_question_is_named() {
+    let own = fs::read_to_string("/proc/self/comm").unwrap();
+    let own = own.trim_end().to_owned();
+    for answer in ["", "errno=5\n\n", "errno=-22\n\n"] {
+        // The last one is never asked: as long as it is not, the listener is there to be found.
+        let daemon = Daemon::start(vec![answer, ""]);
+        let told = daemon.interfaces().open(wg0()).health().unwrap();
+        assert_eq!(told, Health::Untold(Some(own.clone())), "{answer:?}");
+        drop(UnixStream::connect(daemon.directory.path().join("wg0.sock")).unwrap());
+        daemon.thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_status_that_makes_no_sense_is_an_error() {
+    for answer in [
+        "errno=0\n\n",
+        "version=9\n",
+        "version=9\nmtu=x\nerrno=0\n\n",
+        "version=9\nsandbox=\x1b[2J on\nerrno=0\n\n",
+    ] {
+        let daemon = Daemon::start(vec![answer]);
+        let told = daemon.interfaces().open(wg0()).health();
+        assert!(matches!(told, Err(Error::Nonsense)), "{answer:?}: {told:?}");
+        daemon.thread.join().unwrap();
+    }
 }

@@ -17,6 +17,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     quick::SAVE,
     quick::STRIP,
     device::SHOW,
+    own::STATUS,
     device::SHOWCONF,
     device::SET,
     device::SETCONF,

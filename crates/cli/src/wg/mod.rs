@@ -11,13 +11,15 @@ mod set;
 mod show;
 mod usage;
 
+use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use hushwire_control::Interfaces;
 
 use crate::hardening::keep_memory_private;
-use crate::keys;
+use crate::{keys, status};
 use options::Options;
 use output::Output;
 
@@ -34,16 +36,16 @@ pub(crate) enum Spelling {
 }
 
 /// What all commands need.
-struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The program's name as it was called, for usage texts.
     program: &'a OsStr,
     spelling: Spelling,
-    options: Options,
-    output: Output,
+    pub(crate) options: Options,
+    pub(crate) output: Output,
 }
 
 impl Context<'_> {
-    fn interfaces(&self) -> Interfaces {
+    pub(crate) fn interfaces(&self) -> Interfaces {
         let interfaces = Interfaces::new();
         match self.options.time_limit(self.spelling) {
             Some(limit) => interfaces.with_time_limit(limit),
@@ -52,11 +54,26 @@ impl Context<'_> {
     }
 
     /// Says what is wrong with reaching a device.
-    fn device_error(&mut self, what: &str, error: &hushwire_control::Error) {
+    pub(crate) fn device_error(&mut self, what: &str, error: &hushwire_control::Error) {
         self.output.error(&format!("{what}: {error}"));
         if let (Spelling::Own, Some(explanation)) = (self.spelling, error.explanation()) {
             self.output.hint(explanation);
         }
+    }
+
+    /// Says how a command is used.
+    pub(crate) fn usage(&mut self, verb: &str) {
+        let text = usage::of(self.program, self.spelling, verb);
+        self.output.error_text(&text);
+    }
+}
+
+/// Whether there are colours.
+pub(crate) fn has_colour() -> bool {
+    match env::var_os("WG_COLOR_MODE") {
+        Some(mode) if mode == "always" => true,
+        Some(mode) if mode == "never" => false,
+        _ => io::stdout().is_terminal(),
     }
 }
 
@@ -101,6 +118,7 @@ pub(crate) fn run(program: &OsStr, words: &[OsString], spelling: Spelling) -> Op
         "setconf" => conf_file::setconf,
         "addconf" => conf_file::addconf,
         "syncconf" => conf_file::syncconf,
+        "status" if spelling == Spelling::Own => status::main,
         _ => return None,
     };
     let mut output = Output::new();

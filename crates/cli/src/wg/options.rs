@@ -11,9 +11,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Options {
-    /// `show`: JSON instead of text.
-    pub(super) json: bool,
+pub(crate) struct Options {
+    /// `show`, `status`: JSON instead of text.
+    pub(crate) json: bool,
     /// `show`: secret keys as well.
     pub(super) show_keys: bool,
     timeout: Option<Duration>,
@@ -53,9 +53,10 @@ impl Options {
             return Ok((options, operands));
         }
         let is_show = verb == "show";
+        let has_json = is_show || verb == "status";
         while let Some((option, rest)) = operands.split_first() {
             operands = match option.to_str() {
-                Some("--json") if is_show => {
+                Some("--json") if has_json => {
                     options.json = true;
                     rest
                 }

@@ -6,7 +6,7 @@ use hushwire_config::raw;
 use hushwire_config::secret_io::SecretWriter;
 
 /// Standard output, through a buffer that is zeroed, and standard error.
-pub(super) struct Output {
+pub(crate) struct Output {
     stdout: SecretWriter<Stdout>,
 }
 
@@ -18,7 +18,7 @@ impl Output {
     }
 
     /// Writes to standard output.
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         write: impl FnOnce(&mut SecretWriter<Stdout>) -> io::Result<()>,
     ) {
@@ -26,7 +26,7 @@ impl Output {
     }
 
     /// Says a line on standard error.
-    pub(super) fn error(&mut self, line: &str) {
+    pub(crate) fn error(&mut self, line: &str) {
         self.error_bytes(&raw::encode(line));
     }
 

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use hushwire_control::{Error, InterfaceNames, Interfaces};
 use hushwire_proto::crypto::Crypto;
 use hushwire_proto::provider::DefaultCrypto;
 
-use super::{Context, Spelling, usage};
+use super::{Context, Spelling, has_colour, usage};
 
 /// The command `show`. Tells whether it went well.
 pub(super) fn show(context: &mut Context<'_>, operands: &[OsString]) -> bool {
@@ -183,13 +183,8 @@ fn write_json(context: &mut Context<'_>, shown: &[Shown], selector: Option<&OsSt
 }
 
 fn style(context: &Context<'_>) -> Style {
-    let colour = match env::var_os("WG_COLOR_MODE") {
-        Some(mode) if mode == "always" => true,
-        Some(mode) if mode == "never" => false,
-        _ => io::stdout().is_terminal(),
-    };
     Style {
-        colour,
+        colour: has_colour(),
         show_keys: shows_keys(context),
     }
 }

@@ -16,3 +16,4 @@ mod micro_vm;
 mod refused;
 mod run;
 mod share;
+mod status;

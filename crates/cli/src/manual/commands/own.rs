@@ -2,7 +2,7 @@
 
 use super::{
     DISABLE, DISABLE_VARIABLE, KEYS_ELSEWHERE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING,
-    QUEUES, QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
+    QUEUES, QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE, TIMEOUT,
 };
 use crate::manual::{Command, Opt, Term};
 
@@ -64,6 +64,44 @@ pub(super) const RUN: Command = Command {
         word: "hushwire run ./wg0.conf",
         meaning: "The interface wg0, until Ctrl-C.",
     }],
+    ..NOTHING
+};
+
+pub(super) const STATUS: Command = Command {
+    name: "status",
+    summary: "how devices are doing: what is wrong, off, or dropped",
+    options: &[
+        Opt {
+            name: "--json",
+            value: None,
+            summary: "JSON instead of text",
+        },
+        TIMEOUT,
+    ],
+    synopsis: "[INTERFACE]",
+    description: &[
+        "Tells what is wrong with an interface, or with all of them, and what to do about it; then what its daemon \
+         makes use of: threads, memory, offloads of the kernel, the layers of its sandbox; and what became of \
+         handshakes and packets. There is no key in it. The first thing to look at when a tunnel is slow or silent.",
+        "Only *hushwired* and *hushwire run* tell all that. Of the kernel's interfaces, and of other daemons, there \
+         is what the kernel tells of any interface.",
+        "With *--json* it prints one object with the field `interfaces`, a list. All names are in docs/status.md, \
+         and do not change; new ones may come.",
+    ],
+    environment: &[Term {
+        word: "WG_COLOR_MODE",
+        meaning: "`always` or `never`; else there are colours on a terminal",
+    }],
+    examples: &[
+        Term {
+            word: "hushwire status wg0",
+            meaning: "What is wrong with wg0.",
+        },
+        Term {
+            word: "hushwire status --json | jq '.interfaces[].problems'",
+            meaning: "What is wrong with any interface, for programs.",
+        },
+    ],
     ..NOTHING
 };
 
