@@ -129,3 +129,15 @@ fn a_newcomer_gets_in_by_a_cookie_while_strangers_flood_in() {
 fn a_newcomer_gets_in_by_a_cookie_over_ipv6() {
     newcomer_gets_in(Kind::Mac1, "[2001:db8:77::1]:1111");
 }
+
+#[test]
+fn the_status_tells_of_the_load() {
+    let mut siege = Siege::new();
+    under_flood(&mut siege, Kind::Mac1, false, |siege| {
+        wait_until(SOON, "the status to tell of the load", || {
+            let told = siege.victim.uapi("wg0", "status=1\n\n").unwrap();
+            told.contains("\nunder_load=true\n") && !told.contains("=cookie-sent 0\n")
+        })
+        .unwrap();
+    });
+}
