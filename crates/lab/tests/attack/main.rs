@@ -5,5 +5,6 @@ mod answers;
 mod cookie_path;
 mod flood;
 mod peer;
+mod persistent;
 mod siege;
 mod silence;
