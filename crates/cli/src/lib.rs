@@ -10,6 +10,7 @@ mod demo;
 pub mod fuzzing;
 mod hardening;
 mod help;
+mod helpers;
 mod keys;
 mod manual;
 mod memory;

@@ -28,6 +28,10 @@ pub struct Status {
     pub queues: Option<u64>,
     /// Threads that the device works with, clients of the control socket not counted.
     pub threads: Option<u64>,
+    /// How many of these threads help the others with sealing and opening.
+    pub helpers: Option<u64>,
+    /// Buffers that helpers have sealed or opened; they tell when they go to sleep.
+    pub helped: Option<u64>,
     /// Bytes of memory that the daemon takes now (its resident set).
     pub memory_resident: Option<u64>,
     /// Bytes that it may take; `None` if there is no limit.
@@ -111,7 +115,7 @@ impl Status {
 
     /// The single numbers by name.
     #[must_use]
-    pub const fn numbers(&self) -> [(&'static str, Option<u64>); 11] {
+    pub const fn numbers(&self) -> [(&'static str, Option<u64>); 13] {
         [
             ("pid", self.pid),
             ("uptime", self.uptime),
@@ -120,6 +124,8 @@ impl Status {
             ("allowed_ips", self.allowed_ips),
             ("queues", self.queues),
             ("threads", self.threads),
+            ("helpers", self.helpers),
+            ("helped", self.helped),
             ("memory_resident", self.memory_resident),
             ("memory_limit", self.memory_limit),
             ("memory_reserved", self.memory_reserved),
@@ -136,6 +142,8 @@ impl Status {
             "allowed_ips" => &mut self.allowed_ips,
             "queues" => &mut self.queues,
             "threads" => &mut self.threads,
+            "helpers" => &mut self.helpers,
+            "helped" => &mut self.helped,
             "memory_resident" => &mut self.memory_resident,
             "memory_limit" => &mut self.memory_limit,
             "memory_reserved" => &mut self.memory_reserved,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use hushwire_io::udp::DatagramSocket;
 use hushwire_proto::provider::DefaultCrypto;
 
+use crate::handoff::Pool;
 use crate::handshake_queue::{CAPACITY, Handshake, HandshakeQueue};
 use crate::lane::Lane;
 use crate::log::Logger;
@@ -29,6 +30,7 @@ pub(crate) struct Dataplane<S> {
     handshakes: HandshakeQueue,
     mtu: AtomicUsize,
     memory: Option<Arc<MemoryLimit>>,
+    helpers: Option<Arc<Pool>>,
     stats: Stats,
     log: Logger,
     control: Wake,
@@ -38,12 +40,13 @@ pub(crate) struct Dataplane<S> {
 }
 
 impl<S: DatagramSocket> Dataplane<S> {
-    /// With `lanes` of them, at least one.
+    /// With `lanes` of them, at least one; with the pool of the helpers, if there are any.
     pub(crate) fn new(
         tables: Arc<Tables>,
         lanes: usize,
         mtu: usize,
         memory: Option<MemoryLimit>,
+        helpers: Option<Pool>,
         log: Logger,
     ) -> io::Result<Self> {
         let lanes = (0..lanes.max(1))
@@ -55,6 +58,7 @@ impl<S: DatagramSocket> Dataplane<S> {
             handshakes: HandshakeQueue::new(CAPACITY),
             mtu: AtomicUsize::new(mtu),
             memory: memory.map(Arc::new),
+            helpers: helpers.map(Arc::new),
             stats: Stats::default(),
             log,
             control: Wake::new()?,
@@ -81,6 +85,11 @@ impl<S: DatagramSocket> Dataplane<S> {
 
     pub(crate) const fn memory(&self) -> Option<&Arc<MemoryLimit>> {
         self.memory.as_ref()
+    }
+
+    /// The pool of the helpers, if there are any.
+    pub(crate) const fn helpers(&self) -> Option<&Arc<Pool>> {
+        self.helpers.as_ref()
     }
 
     /// The MTU of the device, in bytes.
@@ -148,6 +157,9 @@ impl<S: DatagramSocket> Dataplane<S> {
         self.stop.wake();
         for lane in &self.lanes {
             lane.rebound().wake();
+        }
+        if let Some(helpers) = &self.helpers {
+            helpers.stop();
         }
         self.control.wake();
     }

@@ -3,7 +3,8 @@
 //! One read is one super-packet. Its segments are written straight into the send buffer, with the
 //! room for header and tag of each; packets of one peer and of one size line up there as a *run*.
 //! When the device has nothing more, or the buffer is full enough, each run gets its counters in
-//! one step, is sealed in place in one batch, and leaves as one segmented send.
+//! one step, is sealed in place in one batch, and leaves as one segmented send. While the device
+//! has more, helpers may seal what is full ([`crate::handoff`]).
 //!
 //! A tunnel in which nothing has come from the device for a while is *quiet*: then the receiving
 //! thread watches the device too and moves the few packets that come ([`Egress::lend_a_hand`]),
@@ -23,8 +24,10 @@ use hushwire_proto::path::Path;
 
 use crate::clock;
 use crate::dataplane::{Dataplane, Peer};
+use crate::handoff::Ring;
 use crate::lane::Lane;
 use crate::outbox::Outbox;
+use crate::send_buffer::SendBuffer;
 use crate::stats::DropReason;
 use crate::unreachable::Unreachable;
 use crate::wait::WaitSet;
@@ -101,6 +104,11 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
         })
     }
 
+    /// Where helpers find what is to be sealed.
+    pub(crate) fn ring(&self) -> Option<&Arc<Ring<SendBuffer>>> {
+        self.outbox.ring()
+    }
+
     /// Runs until the device is gone or the engine stops.
     pub(crate) fn run(shared: &Mutex<Self>) {
         let (waits, dataplane, lane) = {
@@ -174,9 +182,7 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
                 Read::Something => moved += 1,
                 last => break last,
             }
-            if self.outbox.is_full_enough() {
-                self.outbox.flush();
-            }
+            self.outbox.move_on();
         };
         self.outbox.flush();
         (moved, last)

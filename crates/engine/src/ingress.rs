@@ -3,6 +3,9 @@
 //! What is received in one system call is opened ([`ReceiveBuffer`]); what is authentic, new and
 //! allowed goes to the TUN device straight from the receive buffer, consecutive packets of a flow
 //! as one super-packet. Anything but transport data goes to the control thread.
+//!
+//! With helpers, a buffer with so much in it that more is likely to wait is handed over to be
+//! opened, and is delivered when its turn comes.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,6 +19,7 @@ use hushwire_proto::time::Instant;
 
 use crate::dataplane::Dataplane;
 use crate::egress::{Egress, PAUSE_AFTER_ERROR, QUIET_PACKETS};
+use crate::handoff::{Handoff, Ring};
 use crate::handshake_queue::Handshake;
 use crate::lane::{Lane, Next};
 use crate::receive_buffer::{Heard, Opened, ReceiveBuffer};
@@ -29,12 +33,24 @@ pub(crate) struct Ingress<T: TunQueue, S: DatagramSocket> {
     lane: Arc<Lane<S>>,
     /// The other direction of the same queue.
     egress: Arc<Mutex<Egress<T, S>>>,
-    buffer: ReceiveBuffer<S>,
+    filling: Box<ReceiveBuffer<S>>,
+    /// Full ones on their way, if there are helpers.
+    handoff: Option<Handoff<ReceiveBuffer<S>>>,
     coalescer: Coalescer,
     /// What it waits for. Made at the start, when a lack of descriptors can still be told.
     set: Arc<WaitSet>,
     watches_tun: bool,
 }
+
+/// What it receives into.
+pub(crate) struct Buffers<S: DatagramSocket> {
+    pub(crate) filling: Box<ReceiveBuffer<S>>,
+    /// With helpers.
+    pub(crate) handoff: Option<Handoff<ReceiveBuffer<S>>>,
+}
+
+/// So many times the thread receives without a look at what else it waits for.
+const TURNS: usize = 16;
 
 /// The numbers of the descriptors in its set.
 const REBOUND: u8 = 0;
@@ -42,14 +58,14 @@ const TUN: u8 = 1;
 const V4: u8 = 2;
 const V6: u8 = 3;
 
-impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
+impl<T: TunQueue, S: DatagramSocket + 'static> Ingress<T, S> {
     pub(crate) fn new(
         queue: Arc<T>,
         coalescer: Coalescer,
         dataplane: Arc<Dataplane<S>>,
         lane: Arc<Lane<S>>,
         egress: Arc<Mutex<Egress<T, S>>>,
-        buffer: ReceiveBuffer<S>,
+        buffers: Buffers<S>,
     ) -> io::Result<Self> {
         let set = WaitSet::new()?;
         set.add(REBOUND, lane.rebound().as_fd())?;
@@ -58,11 +74,17 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
             dataplane,
             lane,
             egress,
-            buffer,
+            filling: buffers.filling,
+            handoff: buffers.handoff,
             coalescer,
             set: Arc::new(set),
             watches_tun: false,
         })
+    }
+
+    /// Where helpers find what is to be opened.
+    pub(crate) fn ring(&self) -> Option<&Arc<Ring<ReceiveBuffer<S>>>> {
+        self.handoff.as_ref().map(Handoff::ring)
     }
 
     /// Runs until the engine stops.
@@ -130,45 +152,84 @@ impl<T: TunQueue, S: DatagramSocket> Ingress<T, S> {
         Ok(())
     }
 
+    /// Receives what is there and delivers it; all of it, if it is handed over in between.
     fn receive(&mut self, sockets: &S, family: Family) -> io::Result<()> {
-        let count = match self.buffer.fill(sockets, family) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) if is_final(&error) => return Err(error),
-            Err(_) => {
-                // What waits at the socket goes on waking us: this must not burn a core.
-                self.dataplane.stats().count(DropReason::UdpReceive);
-                std::thread::sleep(PAUSE_AFTER_ERROR);
-                return Ok(());
+        for turn in 1.. {
+            let Some(count) = self.fill(sockets, family)? else {
+                self.deliver();
+                break;
+            };
+            if turn < TURNS && self.pass_on() {
+                continue;
             }
-        };
-        let packets = self.take();
-        if !self.lane.is_busy() {
-            if count == 1 && packets <= QUIET_PACKETS {
-                Egress::lend_a_hand(&self.egress);
-            } else {
-                self.lane.hand_over();
-            }
+            let packets = self.deliver();
+            self.settle_queue(count, packets);
+            break;
         }
         Ok(())
     }
 
-    /// Opens and delivers what was received, message by message, and returns how many packets
-    /// that were.
-    fn take(&mut self) -> usize {
-        let routes = self.dataplane.tables().routes();
-        let delivery = Delivery {
-            queue: &*self.queue,
-            coalescer: &self.coalescer,
-            dataplane: &self.dataplane,
-        };
-        let mut packets = 0;
-        for index in 0..self.buffer.len() {
-            self.buffer.open(index, &routes);
-            packets += delivery.deliver_message(&mut self.buffer, index);
+    /// Receives into the empty buffer and returns how many messages; `None` when there are none.
+    fn fill(&mut self, sockets: &S, family: Family) -> io::Result<Option<usize>> {
+        match self.filling.fill(sockets, family) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if is_final(&error) => Err(error),
+            Err(_) => {
+                // What waits at the socket goes on waking us: this must not burn a core.
+                self.dataplane.stats().count(DropReason::UdpReceive);
+                std::thread::sleep(PAUSE_AFTER_ERROR);
+                Ok(None)
+            }
         }
-        self.buffer.clear();
+    }
+
+    /// Hands over what was received, if there are helpers and it is much. Returns whether it did.
+    fn pass_on(&mut self) -> bool {
+        let Some(handoff) = &mut self.handoff else {
+            return false;
+        };
+        if !self.filling.is_large() {
+            return false;
+        }
+        self.lane.hand_over();
+        let delivery = Delivery::new(&*self.queue, &self.coalescer, &self.dataplane);
+        handoff.pass_on(&mut self.filling, |buffer| delivery.deliver(buffer));
+        true
+    }
+
+    /// Opens and delivers all that was received, and returns how many packets were in the last
+    /// message.
+    fn deliver(&mut self) -> usize {
+        let delivery = Delivery::new(&*self.queue, &self.coalescer, &self.dataplane);
+        if let Some(handoff) = self.handoff.as_mut().filter(|handoff| !handoff.is_empty()) {
+            let last = (!self.filling.is_empty()).then_some(&mut self.filling);
+            handoff.finish(last, |buffer| delivery.deliver(buffer));
+            return usize::MAX;
+        }
+        if self.filling.is_empty() {
+            return 0;
+        }
+        let routes = self.dataplane.tables().routes();
+        let mut packets = 0;
+        for index in 0..self.filling.len() {
+            self.filling.open(index, &routes);
+            packets = delivery.deliver_message(&mut self.filling, index);
+        }
+        self.filling.clear();
         packets
+    }
+
+    /// In a quiet tunnel: a lone packet may have its answer waiting; more is the end of the quiet.
+    fn settle_queue(&self, messages: usize, packets: usize) {
+        if self.lane.is_busy() {
+            return;
+        }
+        if messages == 1 && packets <= QUIET_PACKETS {
+            Egress::lend_a_hand(&self.egress);
+        } else {
+            self.lane.hand_over();
+        }
     }
 }
 
@@ -179,7 +240,23 @@ struct Delivery<'a, T, S> {
     dataplane: &'a Dataplane<S>,
 }
 
-impl<T: TunQueue, S: DatagramSocket> Delivery<'_, T, S> {
+impl<'a, T: TunQueue, S: DatagramSocket> Delivery<'a, T, S> {
+    const fn new(queue: &'a T, coalescer: &'a Coalescer, dataplane: &'a Dataplane<S>) -> Self {
+        Self {
+            queue,
+            coalescer,
+            dataplane,
+        }
+    }
+
+    /// Delivers all messages, and empties the buffer.
+    fn deliver(&self, buffer: &mut ReceiveBuffer<S>) {
+        for index in 0..buffer.len() {
+            self.deliver_message(buffer, index);
+        }
+        buffer.clear();
+    }
+
     /// Returns how many packets went to the TUN device.
     fn deliver_message(&self, buffer: &mut ReceiveBuffer<S>, index: usize) -> usize {
         let now = buffer.received_at();

@@ -14,6 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hushwire_io::memory::{keep_one_heap, release_freed};
 
+use crate::handoff::SLOTS;
+use crate::receive_buffer::MESSAGES_AT_ONCE;
+use crate::send_buffer::SEND_BUFFER;
+
 /// The most that the sessions of one peer take, in bytes: three keypairs with their replay
 /// windows, a handshake, and their places in the tables.
 const SESSIONS: u64 = 5 * 1024;
@@ -26,6 +30,11 @@ const PEER_TEXT: u64 = 400;
 const ALLOWED_IP_TEXT: u64 = 64;
 /// The buffers of one lane.
 const LANE: u64 = 1 << 20;
+/// What each lane has under way with helpers: in each direction as many buffers more as there are
+/// slots.
+const HANDED_OVER: u64 = (SLOTS * (SEND_BUFFER + MESSAGES_AT_ONCE * (64 << 10))) as u64;
+/// The stack of a helper.
+const HELPER: u64 = 64 << 10;
 /// Stacks and buffers of control clients, log lines, what the allocator keeps.
 const BESIDES: u64 = 3 << 20;
 /// The share of the limit that packets waiting for sessions may take.
@@ -43,16 +52,18 @@ pub(crate) struct MemoryLimit {
 }
 
 impl MemoryLimit {
-    /// A limit in bytes for a process with `lanes`, of which none is running yet.
+    /// A limit in bytes for a process with `lanes` and `helpers`, of which none is running yet.
     ///
     /// # Errors
     /// When the limit is less than a device without peers needs, or the system does not tell how
     /// much memory is in use.
-    pub(crate) fn new(limit: u64, lanes: usize) -> io::Result<Self> {
+    pub(crate) fn new(limit: u64, lanes: usize, helpers: usize) -> io::Result<Self> {
         // Where it cannot be done, a thread may keep what it has freed, within `BESIDES`.
         keep_one_heap();
         let staging = limit / STAGING_SHARE;
-        let fixed = ResidentSet::open()?.bytes()? + LANE * lanes as u64 + BESIDES + staging;
+        let lane = LANE + if helpers > 0 { HANDED_OVER } else { 0 };
+        let data_path = lane * lanes as u64 + HELPER * helpers as u64;
+        let fixed = ResidentSet::open()?.bytes()? + data_path + BESIDES + staging;
         if fixed > limit {
             let least = (fixed - staging) * STAGING_SHARE / (STAGING_SHARE - 1);
             let reason = format!(
@@ -247,12 +258,14 @@ mod tests {
 
     #[test]
     fn a_limit_that_nothing_fits_into_is_refused_and_the_least_is_told() {
-        let error = MemoryLimit::new(1 << 20, 1)
+        let error = MemoryLimit::new(1 << 20, 1, 0)
             .expect_err("too low")
             .to_string();
         let least = error.rsplit(' ').next().and_then(|word| word.parse().ok());
         let least: u64 = least.unwrap_or_else(|| panic!("{error}"));
         // The process may have grown in between.
-        assert!(MemoryLimit::new(least + (8 << 20), 1).is_ok());
+        assert!(MemoryLimit::new(least + (8 << 20), 1, 0).is_ok());
+        // What helpers take comes on top.
+        assert!(MemoryLimit::new(least + (8 << 20), 4, 2).is_err());
     }
 }

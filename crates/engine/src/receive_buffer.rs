@@ -14,15 +14,26 @@ use hushwire_proto::decapsulate::decapsulate;
 use hushwire_proto::ecn::Ecn;
 use hushwire_proto::messages::{DATA_HEADER_SIZE, TAG_SIZE, parse_data};
 use hushwire_proto::path::Path;
+use hushwire_proto::replay::WINDOW;
 use hushwire_proto::time::Instant;
 
 use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Peer, Routes, Session};
+use crate::handoff::{SLOTS, Work};
 use crate::stats::DropReason;
 
 /// Messages that one system call takes, each of up to 64 KiB.
 pub(crate) const MESSAGES_AT_ONCE: usize = 8;
+/// Bytes of one system call from which on more is likely to wait at the socket already: more than
+/// one full run.
+const LARGE: usize = 96 * 1024;
+
+/// The most datagrams of a run (UDP_MAX_SEGMENTS of Linux).
+const RUN_MAX: usize = 128;
+/// Buffers are opened side by side, so the replay window may see their packets in any order: all
+/// that can be under way has to fit into it, with room to spare for what the network does.
+const _: () = assert!((SLOTS + 1) * MESSAGES_AT_ONCE * RUN_MAX * 3 / 2 <= WINDOW as usize);
 
 /// The messages of one system call.
 pub(crate) struct ReceiveBuffer<S: DatagramSocket> {
@@ -85,8 +96,19 @@ impl<S: DatagramSocket> ReceiveBuffer<S> {
         Ok(self.count)
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many messages there are.
     pub(crate) const fn len(&self) -> usize {
         self.count
+    }
+
+    /// Whether there is so much that more is likely to wait.
+    pub(crate) fn is_large(&mut self) -> bool {
+        let message = |index| self.receiver.message(index).map(|it| it.contents.len());
+        (0..self.count).filter_map(message).sum::<usize>() >= LARGE
     }
 
     /// When the messages were received.
@@ -125,6 +147,15 @@ impl<S: DatagramSocket> ReceiveBuffer<S> {
             opened.heard.clear();
         }
         self.count = 0;
+    }
+}
+
+impl<S: DatagramSocket + 'static> Work for ReceiveBuffer<S> {
+    fn perform(&mut self) {
+        let routes = self.dataplane.tables().routes();
+        for index in 0..self.count {
+            self.open(index, &routes);
+        }
     }
 }
 

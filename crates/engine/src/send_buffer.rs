@@ -13,6 +13,7 @@ use hushwire_proto::path::Path;
 use hushwire_proto::time::Instant;
 
 use crate::dataplane::Peer;
+use crate::handoff::Work;
 use crate::run::{OVERHEAD, Run};
 
 /// Bytes that wait to be sent: three of the largest packets with what sealing adds.
@@ -116,8 +117,15 @@ impl SendBuffer {
         self.runs.iter().filter_map(|run| run.transmit(&self.bytes))
     }
 
+    /// Forgets the packets.
     pub(crate) fn clear(&mut self) {
         self.runs.clear();
         self.used = 0;
+    }
+}
+
+impl Work for SendBuffer {
+    fn perform(&mut self) {
+        self.seal();
     }
 }

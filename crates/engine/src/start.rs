@@ -13,7 +13,8 @@ use crate::binding::Binding;
 use crate::control::{Control, State};
 use crate::dataplane::{Dataplane, Device};
 use crate::egress::Egress;
-use crate::ingress::Ingress;
+use crate::handoff::{Handoff, Helper, Pool, SLOTS, Source};
+use crate::ingress::{Buffers, Ingress};
 use crate::log::Logger;
 use crate::memory::MemoryLimit;
 use crate::random::SystemRandom;
@@ -35,6 +36,9 @@ pub struct Options {
     /// The most memory that the process may take, in bytes of its resident set. What would not
     /// fit is refused when it is configured; packets and handshakes always find memory.
     pub memory_limit: Option<u64>,
+    /// How many threads seal and open for those that read and write, when these have more to do
+    /// than they can; see [`default_helpers`](crate::default_helpers).
+    pub helpers: usize,
     /// What its threads give up once everything is open.
     pub sandbox: Sandbox,
 }
@@ -93,8 +97,8 @@ impl Task {
 }
 
 impl Engine {
-    /// Starts the threads of a device: two for each queue of `tun`, and those of the control socket
-    /// and the protocol. Its sockets are bound when this returns.
+    /// Starts the threads of a device: two for each queue of `tun`, the helpers, and those of the
+    /// control socket and the protocol. Its sockets are bound when this returns.
     pub fn start(tun: &Tun, options: Options) -> Result<Self, StartError> {
         let io = |what| move |error| StartError::Io(what, error);
         let monitor = Monitor::open(tun).map_err(io("watching the device"))?;
@@ -106,14 +110,15 @@ impl Engine {
         let lanes = tun.queues().count();
         let memory = options
             .memory_limit
-            .map(|limit| MemoryLimit::new(limit, lanes))
+            .map(|limit| MemoryLimit::new(limit, lanes, options.helpers))
             .transpose()
             .map_err(io("limiting memory"))?;
         if let Some(memory) = &memory {
             let bytes = usize::try_from(memory.staging()).unwrap_or(usize::MAX);
             tables.staging().set_max(bytes);
         }
-        let dataplane = Dataplane::new(tables, lanes, mtu, memory, options.log)
+        let pool = (options.helpers > 0).then(|| Pool::new(options.helpers));
+        let dataplane = Dataplane::new(tables, lanes, mtu, memory, pool, options.log)
             .map_err(io("wake-up descriptors"))?;
         let dataplane = Arc::new(dataplane);
         let mut binding = Binding::new(options.udp);
@@ -149,9 +154,11 @@ impl Engine {
         control_socket: Option<ControlSocket>,
     ) -> io::Result<Vec<Task>> {
         let mut tasks = Vec::new();
+        let mut rings: Vec<Arc<dyn Source>> = Vec::new();
         let dataplane = Arc::clone(self.target.dataplane());
         for (queue, lane) in tun.queues().zip(dataplane.lanes()) {
             let egress = Egress::new(Arc::clone(queue), Arc::clone(&dataplane), Arc::clone(lane))?;
+            rings.extend(egress.ring().map(|ring| Arc::clone(ring) as _));
             let egress = Arc::new(Mutex::new(egress));
             let ingress = Ingress::new(
                 Arc::clone(queue),
@@ -159,12 +166,20 @@ impl Engine {
                 Arc::clone(&dataplane),
                 Arc::clone(lane),
                 Arc::clone(&egress),
-                ReceiveBuffer::new(Arc::clone(&dataplane), Receiver::new(MESSAGES_AT_ONCE)),
+                receive_buffers(&dataplane),
             )?;
+            rings.extend(ingress.ring().map(|ring| Arc::clone(ring) as _));
             let run = move || ingress.run();
             tasks.push(Task::new("ingress", ThreadClass::Ingress, run));
             let run = move || Egress::run(&egress);
             tasks.push(Task::new("egress", ThreadClass::Egress, run));
+        }
+        if let Some(pool) = dataplane.helpers() {
+            for _ in 0..pool.helpers() {
+                let helper = Helper::new(Arc::clone(pool), rings.clone());
+                let run = move || helper.run();
+                tasks.push(Task::new("helper", ThreadClass::Helper, run));
+            }
         }
         let run = move || control.run();
         tasks.push(Task::new("control", ThreadClass::Control, run));
@@ -246,6 +261,20 @@ impl Engine {
             // A thread that panicked has ended too; its message is on stderr.
             let _ = thread.join();
         }
+    }
+}
+
+/// What an ingress thread receives into.
+fn receive_buffers(dataplane: &Arc<Dataplane<Sockets>>) -> Buffers<Sockets> {
+    let buffer = || {
+        let receiver = Receiver::new(MESSAGES_AT_ONCE);
+        Box::new(ReceiveBuffer::new(Arc::clone(dataplane), receiver))
+    };
+    let spare = || (0..SLOTS).map(|_| buffer()).collect();
+    let pool = dataplane.helpers().cloned();
+    Buffers {
+        filling: buffer(),
+        handoff: pool.map(|pool| Handoff::new(pool, spare())),
     }
 }
 

@@ -55,6 +55,7 @@ impl Vitals {
             (device.is_up(), under_load, contents(&device))
         };
         let memory = dataplane.memory();
+        let pool = dataplane.helpers();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             up: Some(up),
@@ -66,6 +67,8 @@ impl Vitals {
             allowed_ips: Some(contents.allowed_ips as u64),
             queues: Some(dataplane.lanes().len() as u64),
             threads: Some(self.threads.load(Ordering::Relaxed) as u64),
+            helpers: Some(pool.map_or(0, |pool| pool.helpers() as u64)),
+            helped: Some(pool.map_or(0, |pool| pool.helped())),
             memory_resident: self.resident.as_ref().and_then(|set| set.bytes().ok()),
             memory_limit: memory.map(|memory| memory.limit()),
             memory_reserved: memory.map(|memory| memory.reserved(contents)),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use common::{TestDevice, in_a_namespace};
 use hushwire_netlink::Netlink;
 
+const HELPERS: usize = 2;
 /// How long the threads are watched. One that looks at something every 20 ms is seen fifteen times.
 const WATCHED: Duration = Duration::from_millis(300);
 /// For threads to start, and for a busy tunnel to become quiet.
@@ -20,7 +21,7 @@ const SETTLED: Duration = Duration::from_secs(10);
 #[test]
 fn an_idle_device_wakes_nobody_up_or_down() {
     in_a_namespace(|| {
-        let device = TestDevice::start();
+        let device = TestDevice::start(HELPERS);
         assert_sleeps("down");
         let mut netlink = Netlink::open().unwrap();
         let index = netlink.index_of(&device.name).unwrap();
@@ -57,7 +58,7 @@ fn data_path_switches() -> Option<u64> {
     let mut switches = 0;
     for task in fs::read_dir("/proc/self/task").unwrap().flatten() {
         let name = read(&task.path(), "comm")?;
-        if !["egress", "ingress"].contains(&name.trim()) {
+        if !["egress", "ingress", "helper"].contains(&name.trim()) {
             continue;
         }
         let status = read(&task.path(), "status")?;
@@ -67,7 +68,7 @@ fn data_path_switches() -> Option<u64> {
         switches += line?.trim().parse::<u64>().ok()?;
         names.push(name);
     }
-    (names.len() == 2).then_some(switches)
+    (names.len() == 2 + HELPERS).then_some(switches)
 }
 
 fn read(task: &Path, file: &str) -> Option<String> {

@@ -7,10 +7,12 @@ mod common;
 
 use std::alloc::System;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::num::NonZeroU16;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use common::{TestDevice, in_a_namespace};
+use hushwire_io::udp::{DatagramSocket, SendScratch, Sockets, Transmit, UdpOptions};
 use hushwire_netlink::{DuplicateDetection, Netlink};
 use hushwire_proto::crypto::Crypto;
 use hushwire_proto::provider::DefaultCrypto;
@@ -21,6 +23,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Packets each way, and datagrams of each hostile kind.
 const COUNT: usize = 20_000;
+/// Only a failing test waits so long.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Allocations that may happen beside the packets: timers and the like, none per packet.
 const BESIDE: usize = 100;
 
@@ -48,6 +52,33 @@ fn nothing_is_allocated_for_a_packet() {
                 "only {packets} arrived: no steady state"
             );
         }
+    });
+}
+
+/// Nor when helpers seal and open: buffers go round.
+#[test]
+fn nothing_is_allocated_for_what_is_handed_over() {
+    let _turn = TURN.lock();
+    in_a_namespace(|| {
+        let pair = Pair::start_with(3);
+        pair.exchange(100);
+        let mut bulk = Bulk::new();
+        let until_helped = |bulk: &mut Bulk, buffers| {
+            let start = Instant::now();
+            let before = pair.helped();
+            while pair.helped() < before + buffers {
+                (0..100).for_each(|_| bulk.send(&pair.one));
+                assert!(start.elapsed() < PATIENCE, "nobody helps");
+            }
+        };
+        until_helped(&mut bulk, 20);
+        let region = Region::new(ALLOCATOR);
+        (0..2_000).for_each(|_| bulk.send(&pair.one));
+        std::thread::sleep(Duration::from_millis(200));
+        let allocations = region.change().allocations;
+        assert!(allocations < BESIDE, "{allocations} for 80,000 packets");
+        // And it goes on.
+        until_helped(&mut bulk, 1);
     });
 }
 
@@ -106,10 +137,14 @@ struct Side {
 
 impl Pair {
     fn start() -> Self {
+        Self::start_with(0)
+    }
+
+    fn start_with(helpers: usize) -> Self {
         let mut netlink = Netlink::open().unwrap();
         let loopback = netlink.index_of("lo").unwrap();
         netlink.set_up(loopback).unwrap();
-        let (one, other) = (Side::start(&mut netlink, 1), Side::start(&mut netlink, 2));
+        let [one, other] = [1, 2].map(|number| Side::start(&mut netlink, number, helpers));
         one.meet(1, &other, 2);
         other.meet(2, &one, 1);
         Self { one, other }
@@ -126,14 +161,20 @@ impl Pair {
         std::thread::sleep(Duration::from_millis(200));
     }
 
+    /// Buffers that helpers have sealed or opened.
+    fn helped(&self) -> usize {
+        let helped = |side: &Side| side.number("status=1\n\n", "helped");
+        helped(&self.one).unwrap() + helped(&self.other).unwrap()
+    }
+
     fn received(&self) -> [usize; 2] {
         [&self.one, &self.other].map(|side| side.value("rx_bytes").expect("a peer's counter"))
     }
 }
 
 impl Side {
-    fn start(netlink: &mut Netlink, number: u8) -> Self {
-        let device = TestDevice::start();
+    fn start(netlink: &mut Netlink, number: u8, helpers: usize) -> Self {
+        let device = TestDevice::start(helpers);
         let set = format!(
             "set=1\nprivate_key={}\nlisten_port=0\n\n",
             hex(&private_key(number))
@@ -174,9 +215,44 @@ impl Side {
 
     /// A value that the control socket shows.
     fn value(&self, key: &str) -> Option<usize> {
-        let state = self.device.ask("get=1\n\n");
+        self.number("get=1\n\n", key)
+    }
+
+    fn number(&self, question: &str, key: &str) -> Option<usize> {
+        let state = self.device.ask(question);
         let mut lines = state.lines().filter_map(|line| line.split_once('='));
         lines.find(|(name, _)| *name == key)?.1.parse().ok()
+    }
+}
+
+/// Super-packets, faster than they can be sealed one by one.
+struct Bulk {
+    sockets: Sockets,
+    scratch: SendScratch,
+    payload: Vec<u8>,
+}
+
+/// Bytes of each of their packets.
+const PACKET: u16 = 1_372;
+
+impl Bulk {
+    fn new() -> Self {
+        Self {
+            sockets: Sockets::bind(&UdpOptions::default()).unwrap(),
+            scratch: SendScratch::default(),
+            payload: vec![7; 40 * usize::from(PACKET)],
+        }
+    }
+
+    fn send(&mut self, side: &Side) {
+        let transmit = Transmit {
+            to: (side.far, 9).into(),
+            from: None,
+            tos: 0,
+            contents: &self.payload,
+            segment_size: NonZeroU16::new(PACKET),
+        };
+        self.sockets.send(&[transmit], &mut self.scratch);
     }
 }
 

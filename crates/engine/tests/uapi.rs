@@ -46,7 +46,7 @@ fn the_recorded_conversations_hold() {
 }
 
 fn beside_a_device(test: impl FnOnce(&TestDevice) + Send) {
-    in_a_namespace(|| test(&TestDevice::start()));
+    in_a_namespace(|| test(&TestDevice::start(0)));
 }
 
 fn replay(case: &Case, device: &TestDevice) {

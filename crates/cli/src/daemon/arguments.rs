@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use crate::helpers::{self, Helpers};
 use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{Offloads, UnknownOffload};
 use crate::queues::{self, NoNumber, Queues};
@@ -23,6 +24,7 @@ pub(super) struct Arguments {
     pub(super) foreground: bool,
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
+    pub(super) helpers: Helpers,
     pub(super) memory_limit: MemoryLimit,
     pub(super) sandbox: Choice,
 }
@@ -30,6 +32,7 @@ pub(super) struct Arguments {
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
+    Helpers(helpers::NoNumber),
     MemoryLimit(NoAmount),
     MissingInterface,
     MissingValue(&'static str),
@@ -44,6 +47,7 @@ pub(super) enum ArgumentError {
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Helpers(error) => error.fmt(f)?,
             Self::MemoryLimit(error) => error.fmt(f)?,
             Self::MissingInterface => f.write_str("the name of the interface is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
@@ -70,6 +74,7 @@ impl Request {
         let mut foreground = false;
         let mut offloads = Offloads::ALL;
         let mut queues = Queues::default();
+        let mut helpers = Helpers::default();
         let mut memory_limit = MemoryLimit::default();
         let mut sandbox = Choice::default();
         let mut options = true;
@@ -89,6 +94,10 @@ impl Request {
                     offloads
                         .disable(value("--disable")?)
                         .map_err(ArgumentError::UnknownOffload)?;
+                }
+                helpers::OPTION if options => {
+                    helpers =
+                        Helpers::parse(value(helpers::OPTION)?).map_err(ArgumentError::Helpers)?;
                 }
                 memory::OPTION if options => {
                     memory_limit = MemoryLimit::parse(value(memory::OPTION)?)
@@ -125,6 +134,7 @@ impl Request {
             foreground,
             offloads,
             queues,
+            helpers,
             memory_limit,
             sandbox,
         }))
@@ -151,6 +161,7 @@ mod tests {
             foreground,
             offloads: Offloads::ALL,
             queues: Queues::default(),
+            helpers: Helpers::default(),
             memory_limit: MemoryLimit::default(),
             sandbox: Choice::default(),
         })
@@ -192,6 +203,16 @@ mod tests {
     }
 
     #[test]
+    fn helpers_are_a_number() {
+        for line in ["--helpers 0 wg0", "wg0 --helpers=0"] {
+            let Ok(Request::Run(arguments)) = parse(line) else {
+                panic!("not understood");
+            };
+            assert_eq!(arguments.helpers.count(), 0);
+        }
+    }
+
+    #[test]
     fn what_is_given_up_can_be_chosen() {
         let line = "--sandbox=strict --user nobody --low-ports wg0";
         let Ok(Request::Run(arguments)) = parse(line) else {
@@ -215,6 +236,7 @@ mod tests {
             ("wg0 --disable", "--disable"),
             ("wg0 --queues", "--queues needs"),
             ("wg0 --queues=none", "`none`"),
+            ("wg0 --helpers=-1", "`-1`"),
             ("wg0 --memory-limit=much", "`much`"),
             ("--foreground=1 wg0", "`--foreground=1`"),
             ("--disable=gso wg0", "`gso`"),

@@ -8,6 +8,7 @@ use hushwire_engine::Level;
 use hushwire_io::process::Inherited;
 
 use super::error::Error;
+use crate::helpers::{self, Helpers};
 use crate::memory::{self, MemoryLimit};
 use crate::offloads;
 use crate::queues::{self, Queues};
@@ -34,6 +35,7 @@ pub(super) struct Environment {
     /// A list of offloads.
     pub(super) disable: String,
     pub(super) queues: Queues,
+    pub(super) helpers: Helpers,
     pub(super) memory_limit: MemoryLimit,
     /// The device's further queues, if it was handed over with them.
     pub(super) more_queues: Vec<RawFd>,
@@ -54,6 +56,8 @@ impl Environment {
             disable: text(offloads::VARIABLE).unwrap_or_default(),
             queues: Queues::from_environment(text(queues::VARIABLE).as_deref())
                 .map_err(Error::Queues)?,
+            helpers: Helpers::from_environment(text(helpers::VARIABLE).as_deref())
+                .map_err(Error::Helpers)?,
             memory_limit: MemoryLimit::from_environment(text(memory::VARIABLE).as_deref())
                 .map_err(Error::MemoryLimit)?,
             more_queues: descriptors(MORE_QUEUES)?,

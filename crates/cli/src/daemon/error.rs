@@ -9,6 +9,7 @@ use hushwire_engine::StartError;
 use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 
+use crate::helpers;
 use crate::memory::NoAmount;
 use crate::offloads::{self, UnknownOffload};
 use crate::queues::NoNumber;
@@ -33,6 +34,7 @@ pub(super) enum Error {
     NotListening {
         number: RawFd,
     },
+    Helpers(helpers::NoNumber),
     MemoryLimit(NoAmount),
     Offload(UnknownOffload),
     Queues(NoNumber),
@@ -77,6 +79,7 @@ impl fmt::Display for Error {
                  unset the variable to have one made"
             ),
             Self::Offload(error) => write!(f, "{}: {error}", offloads::VARIABLE),
+            Self::Helpers(error) => error.fmt(f),
             Self::MemoryLimit(error) => error.fmt(f),
             Self::Queues(error) => error.fmt(f),
             Self::Sandbox(error) => error.fmt(f),

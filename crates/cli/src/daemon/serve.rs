@@ -77,6 +77,7 @@ fn start(settings: &Settings, mut inherited: Inherited) -> Result<Running, Error
         udp: settings.offloads.udp(),
         control_socket: Some(socket),
         memory_limit: settings.memory_limit.0,
+        helpers: settings.helpers.count(),
         sandbox: settings.sandbox.clone(),
     };
     let engine = Engine::start(&tun, options).map_err(Error::Start)?;

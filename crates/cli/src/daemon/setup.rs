@@ -16,6 +16,7 @@ use rustix::net::{AddressFamily, sockopt};
 use super::arguments::Arguments;
 use super::environment::{self, Environment};
 use super::error::Error;
+use crate::helpers::Helpers;
 use crate::memory::MemoryLimit;
 use crate::offloads::Offloads;
 use crate::queues::Queues;
@@ -29,6 +30,7 @@ pub(super) struct Settings {
     name_file: Option<PathBuf>,
     pub(super) offloads: Offloads,
     queues: Queues,
+    pub(super) helpers: Helpers,
     pub(super) memory_limit: MemoryLimit,
     more_queues: Vec<RawFd>,
     pub(super) sandbox: Sandbox,
@@ -49,6 +51,7 @@ impl Settings {
             name_file: environment.name_file,
             offloads,
             queues: arguments.queues.or(environment.queues),
+            helpers: arguments.helpers.or(environment.helpers),
             memory_limit: arguments.memory_limit.or(environment.memory_limit),
             more_queues: environment.more_queues,
             sandbox: arguments

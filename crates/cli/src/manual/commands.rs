@@ -95,6 +95,18 @@ pub(super) const QUEUES_VARIABLE: Term = Term {
     meaning: "as *--queues*",
 };
 
+pub(super) const HELPERS: Opt = Opt {
+    name: "--helpers",
+    value: Some("NUMBER"),
+    summary: "threads that seal and open packets when the two of a queue have too much to do: 0 to 64, or `auto`, none \
+              with fewer than four processors, else one for each two and at most four",
+};
+
+pub(super) const HELPERS_VARIABLE: Term = Term {
+    word: "HUSHWIRE_HELPERS",
+    meaning: "as *--helpers*",
+};
+
 pub(super) const MEMORY_LIMIT: Opt = Opt {
     name: "--memory-limit",
     value: Some("SIZE"),

@@ -1,8 +1,8 @@
 //! The programs: `hushwire` itself, and what it is under other names.
 
 use super::commands::{
-    DISABLE, DISABLE_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES,
-    QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
+    DISABLE, DISABLE_VARIABLE, HELPERS, HELPERS_VARIABLE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE,
+    NOTHING, QUEUES, QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
 };
 use super::{Command, Opt, Term};
 
@@ -33,6 +33,7 @@ pub(crate) const DAEMON: Command = Command {
         },
         DISABLE,
         QUEUES,
+        HELPERS,
         MEMORY_LIMIT,
         SANDBOX,
         Opt {
@@ -69,6 +70,7 @@ pub(crate) const DAEMON: Command = Command {
         },
         DISABLE_VARIABLE,
         QUEUES_VARIABLE,
+        HELPERS_VARIABLE,
         MEMORY_LIMIT_VARIABLE,
         SANDBOX_VARIABLE,
         Term {

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::helpers::{self, Helpers};
 use crate::memory::{self, MemoryLimit, NoAmount};
 use crate::offloads::{self, Offloads, UnknownOffload};
 use crate::queues::{self, NoNumber, Queues};
@@ -27,6 +28,7 @@ pub(super) struct Arguments {
     pub(super) container: bool,
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
+    pub(super) helpers: Helpers,
     pub(super) memory_limit: MemoryLimit,
     pub(super) sandbox: Choice,
 }
@@ -34,6 +36,7 @@ pub(super) struct Arguments {
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
+    Helpers(helpers::NoNumber),
     MemoryLimit(NoAmount),
     MissingFile,
     MissingValue(&'static str),
@@ -48,6 +51,7 @@ pub(super) enum ArgumentError {
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Helpers(error) => error.fmt(f)?,
             Self::MemoryLimit(error) => error.fmt(f)?,
             Self::MissingFile => f.write_str("the name of the configuration file is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
@@ -88,6 +92,10 @@ impl Request {
         let value = value.as_deref().map(OsStr::to_string_lossy);
         let mut queues =
             Queues::from_environment(value.as_deref()).map_err(ArgumentError::Queues)?;
+        let value = env::var_os(helpers::VARIABLE);
+        let value = value.as_deref().map(OsStr::to_string_lossy);
+        let mut helpers =
+            Helpers::from_environment(value.as_deref()).map_err(ArgumentError::Helpers)?;
         let value = env::var_os(memory::VARIABLE);
         let value = value.as_deref().map(OsStr::to_string_lossy);
         let mut memory_limit =
@@ -114,6 +122,10 @@ impl Request {
                 "--name" if options => name = Some(value("--name")?.to_owned()),
                 "--container" if options && attached.is_none() => container = true,
                 "--disable" if options => disable(value("--disable")?)?,
+                helpers::OPTION if options => {
+                    helpers =
+                        Helpers::parse(value(helpers::OPTION)?).map_err(ArgumentError::Helpers)?;
+                }
                 memory::OPTION if options => {
                     memory_limit = MemoryLimit::parse(value(memory::OPTION)?)
                         .map_err(ArgumentError::MemoryLimit)?;
@@ -139,6 +151,7 @@ impl Request {
             container,
             offloads,
             queues,
+            helpers,
             memory_limit,
             sandbox,
         }))
@@ -180,6 +193,7 @@ mod tests {
         assert!(run("--container x.conf").container);
         assert!(!run("--disable udp-gso x.conf").offloads.udp().gso);
         assert_eq!(run("--queues 2 x.conf").queues.count(), 2);
+        assert_eq!(run("--helpers 2 x.conf").helpers.count(), 2);
         let limited = run("--memory-limit=64M x.conf").memory_limit;
         assert_eq!(limited, MemoryLimit(Some(64 << 20)));
         assert_eq!(run("a=b.conf").file, PathBuf::from("a=b.conf"));
@@ -196,6 +210,7 @@ mod tests {
             ("--nmae x a", "`--nmae`"),
             ("--disable=x a", "`x`"),
             ("--queues=x a", "`x`"),
+            ("--helpers=x a", "`x`"),
         ];
         for (line, part) in cases {
             let error = parse(line).unwrap_err();

@@ -15,6 +15,7 @@ use hushwire_quick::{Around, Failure, Live, Operation, System};
 use super::configuration::warn;
 use super::engine::RunningEngine;
 use super::error::Error;
+use crate::helpers::Helpers;
 use crate::memory::MemoryLimit;
 use crate::offloads::Offloads;
 use crate::queues::Queues;
@@ -37,6 +38,7 @@ pub(super) struct InProcess<'a> {
 pub(super) struct DeviceOptions {
     pub(super) offloads: Offloads,
     pub(super) queues: Queues,
+    pub(super) helpers: Helpers,
     pub(super) memory_limit: MemoryLimit,
 }
 
@@ -91,6 +93,7 @@ impl<'a> InProcess<'a> {
             },
             control_socket: Some(socket),
             memory_limit: self.options.memory_limit.0,
+            helpers: self.options.helpers.count(),
             sandbox: self.sandbox.clone(),
         };
         let engine = Engine::start(&tun, options).map_err(Error::Start)?;

@@ -75,6 +75,7 @@ fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     let device = DeviceOptions {
         offloads: arguments.offloads,
         queues: arguments.queues,
+        helpers: arguments.helpers,
         memory_limit: arguments.memory_limit,
     };
     let mut system = InProcess::new(live, interface, device, sandbox, end.clone(), update);
@@ -198,7 +199,8 @@ fn usage() -> String {
     format!(
         "\
 Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...]
-                    [--queues NUMBER] [--memory-limit SIZE] [--sandbox MODE] CONF
+                    [--queues NUMBER] [--helpers NUMBER] [--memory-limit SIZE] [--sandbox MODE]
+                    CONF
 
 Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
 addresses, routes and name servers, and takes it all down again on SIGINT or SIGTERM. A CONF
@@ -208,6 +210,7 @@ without a slash that is no file stands for /etc/wireguard/CONF.conf.
       --container leave name servers alone; so it is in a container anyway
       --disable   do without these offloads: {offloads}
       --queues    queues of the device, each with two threads: 1 to 64, or auto
+      --helpers   threads that seal and open when others have too much to do: 0 to 64, or auto
       --memory-limit
                   the most memory the device may take: 64M, say; what would not fit is refused
       --sandbox   what the threads of the tunnel give up: on (the default), strict or off
@@ -217,6 +220,7 @@ Environment:
   LOG_LEVEL                        verbose, error (the default) or silent
   HUSHWIRE_DISABLE                 as --disable
   HUSHWIRE_QUEUES                  as --queues
+  HUSHWIRE_HELPERS                 as --helpers
   HUSHWIRE_MEMORY_LIMIT            as --memory-limit
   HUSHWIRE_SANDBOX                 as --sandbox
   NOTIFY_SOCKET                    told when everything is up (systemd, Type=notify)

@@ -156,11 +156,15 @@ fn peers(status: &Status) -> String {
 }
 
 fn threads(status: &Status) -> String {
-    format!(
+    let mut text = format!(
         "{}, queues: {}",
         number(status.threads),
         number(status.queues)
-    )
+    );
+    if let Some(helpers) = status.helpers.filter(|helpers| *helpers > 0) {
+        text += &format!(", helpers: {helpers} ({} buffers)", number(status.helped));
+    }
+    text
 }
 
 fn memory(status: &Status) -> String {
@@ -260,7 +264,7 @@ interface: wg0
               second
   link:       up, MTU 1420
   peers:      3, allowed IPs: 7
-  threads:    4, queues: 1
+  threads:    5, queues: 1, helpers: 1 (1234 buffers)
   memory:     11.44 MiB resident, no limit
   handshakes: accepted 5
   dropped:    no-peer 12

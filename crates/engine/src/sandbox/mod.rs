@@ -97,6 +97,8 @@ pub enum ThreadClass {
     Egress,
     /// UDP to TUN.
     Ingress,
+    /// Seals and opens for the two above.
+    Helper,
     /// Handshakes, timers, changes of device and routes.
     Control,
     /// Accepts control clients.
@@ -107,10 +109,11 @@ pub enum ThreadClass {
 
 impl ThreadClass {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Process,
         Self::Egress,
         Self::Ingress,
+        Self::Helper,
         Self::Control,
         Self::Uapi,
         Self::Client,

@@ -46,8 +46,8 @@ pub(crate) struct TestDevice {
 }
 
 impl TestDevice {
-    /// Starts a device, which is down.
-    pub(crate) fn start() -> Self {
+    /// Starts a device with so many helpers, which is down.
+    pub(crate) fn start(helpers: usize) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("hwt{}x{count}", std::process::id() % 100_000);
@@ -58,6 +58,7 @@ impl TestDevice {
             udp: UdpOptions::default(),
             control_socket: Some(socket),
             memory_limit: None,
+            helpers,
             sandbox: STRICT,
         };
         let engine = Engine::start(&tun, options).expect("an engine");

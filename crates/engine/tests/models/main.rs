@@ -8,6 +8,14 @@
 
 #[path = "../../src/bounded.rs"]
 mod bounded;
+#[path = "../../src/handoff/mod.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "what has nothing to do with threads is not used here"
+)]
+mod handoff;
+mod handoff_models;
 #[path = "../../src/lane.rs"]
 #[expect(
     dead_code,

@@ -4,7 +4,7 @@
 mod answers;
 mod cookie_path;
 mod flood;
+mod order;
 mod peer;
-mod persistent;
 mod siege;
 mod silence;

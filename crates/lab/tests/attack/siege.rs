@@ -50,13 +50,21 @@ pub(crate) struct Siege {
 impl Siege {
     #[track_caller]
     pub(crate) fn new() -> Self {
+        Self::start(&[])
+    }
+
+    /// As [`Siege::new`], the daemon with these environment variables.
+    #[track_caller]
+    pub(crate) fn start(environment: &[(&str, &str)]) -> Self {
         require_tools(&["ip"]).unwrap();
         let lab = Lab::new().unwrap();
         let victim = Arc::new(lab.host("victim").unwrap());
         let wire = Arc::new(lab.wire(&victim, "eth0").unwrap());
         victim.address("eth0", "198.51.100.1/32").unwrap();
         victim.address("eth0", "2001:db8:ff::1/128").unwrap();
-        let daemon = Implementation::Hushwired.start(&victim, "wg0").unwrap();
+        let daemon = Implementation::Hushwired
+            .start_with(&victim, "wg0", environment)
+            .unwrap();
         victim.address("wg0", "172.31.255.1/12").unwrap();
         victim.up("wg0").unwrap();
         let settings = format!(
@@ -176,6 +184,17 @@ impl Siege {
             !Datagram::read(packet).is_some_and(|datagram| self.witnesses.contains(&datagram.to))
         });
         std::mem::take(&mut self.heard)
+    }
+
+    /// A number of the device's status.
+    #[track_caller]
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        let status = self.victim.uapi("wg0", "status=1\n\n").unwrap();
+        let value = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let value = value.unwrap_or_else(|| panic!("no {name}: {status}"));
+        value.parse().unwrap()
     }
 
     /// Bytes that the daemon has resident.

@@ -10,6 +10,7 @@ mod adversity;
 mod allowed_ips;
 mod clients;
 mod counters;
+mod helpers;
 mod interop;
 mod keys;
 mod life_cycle;

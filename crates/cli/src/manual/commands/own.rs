@@ -1,8 +1,9 @@
 //! The commands that nobody else has.
 
 use super::{
-    DISABLE, DISABLE_VARIABLE, KEYS_ELSEWHERE, MEMORY_LIMIT, MEMORY_LIMIT_VARIABLE, NOTHING,
-    QUEUES, QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE, TIMEOUT,
+    DISABLE, DISABLE_VARIABLE, HELPERS, HELPERS_VARIABLE, KEYS_ELSEWHERE, MEMORY_LIMIT,
+    MEMORY_LIMIT_VARIABLE, NOTHING, QUEUES, QUEUES_VARIABLE, RETRIES, SANDBOX, SANDBOX_VARIABLE,
+    TIMEOUT,
 };
 use crate::manual::{Command, Opt, Term};
 
@@ -33,6 +34,7 @@ pub(super) const RUN: Command = Command {
         },
         DISABLE,
         QUEUES,
+        HELPERS,
         MEMORY_LIMIT,
         SANDBOX,
     ],
@@ -52,6 +54,7 @@ pub(super) const RUN: Command = Command {
         },
         DISABLE_VARIABLE,
         QUEUES_VARIABLE,
+        HELPERS_VARIABLE,
         MEMORY_LIMIT_VARIABLE,
         SANDBOX_VARIABLE,
         Term {

@@ -13,6 +13,7 @@ pub(super) fn of(class: ThreadClass) -> Vec<Rule> {
     list.extend(match class {
         ThreadClass::Egress => [runtime(), send_packets()].concat(),
         ThreadClass::Ingress => [runtime(), send_packets(), receive_packets()].concat(),
+        ThreadClass::Helper => compute(),
         ThreadClass::Control => [runtime(), send_packets(), bind(), look_at_links()].concat(),
         ThreadClass::Client => [runtime(), converse(), bind()].concat(),
         ThreadClass::Uapi => [runtime(), converse(), bind(), accept_clients()].concat(),
@@ -34,13 +35,36 @@ fn calls(numbers: &[c_long]) -> Vec<Rule> {
     numbers.iter().copied().map(call).collect()
 }
 
-/// Memory, locks, clocks, randomness, and the end: what any thread of any program does.
+/// What any thread of any program does.
 fn runtime() -> Vec<Rule> {
+    let mut list = compute();
+    list.extend(calls(&[
+        libc::SYS_clock_nanosleep,
+        libc::SYS_nanosleep,
+        libc::SYS_ppoll,
+        // Wake-ups.
+        libc::SYS_read,
+    ]));
+    #[cfg(target_arch = "x86_64")]
+    list.extend(calls(&[libc::SYS_poll]));
+    list.extend([
+        // A class's own filter, over those that were inherited.
+        call(libc::SYS_prctl).with(0, libc::PR_SET_NO_NEW_PRIVS),
+        call(libc::SYS_seccomp)
+            .with(0, libc::SECCOMP_SET_MODE_FILTER.cast_signed())
+            .with(1, 0),
+    ]);
+    list
+}
+
+/// Memory, locks, clocks, randomness, last words, and the end: what a thread does that only
+/// computes.
+fn compute() -> Vec<Rule> {
     let mut list = calls(&[
         libc::SYS_brk,
         libc::SYS_clock_getres,
         libc::SYS_clock_gettime,
-        libc::SYS_clock_nanosleep,
+        // The last one to hold something closes it.
         libc::SYS_close,
         libc::SYS_exit,
         libc::SYS_exit_group,
@@ -54,10 +78,7 @@ fn runtime() -> Vec<Rule> {
         libc::SYS_membarrier,
         libc::SYS_mremap,
         libc::SYS_munmap,
-        libc::SYS_nanosleep,
-        libc::SYS_ppoll,
         // Wake-ups, and log lines on standard output.
-        libc::SYS_read,
         libc::SYS_write,
         libc::SYS_writev,
         libc::SYS_restart_syscall,
@@ -73,7 +94,7 @@ fn runtime() -> Vec<Rule> {
         libc::SYS_sigaltstack,
     ]);
     #[cfg(target_arch = "x86_64")]
-    list.extend(calls(&[libc::SYS_poll, libc::SYS_time]));
+    list.extend(calls(&[libc::SYS_time]));
     list.extend([
         // What the standard library checks before it closes a descriptor, when debugging.
         call(libc::SYS_fcntl).with(1, libc::F_GETFD),
@@ -82,11 +103,6 @@ fn runtime() -> Vec<Rule> {
         call(libc::SYS_mprotect).without_flags(2, libc::PROT_EXEC),
         // abort(3) signals itself.
         call(libc::SYS_tgkill).with(0, own_process()),
-        // A class's own filter, over those that were inherited.
-        call(libc::SYS_prctl).with(0, libc::PR_SET_NO_NEW_PRIVS),
-        call(libc::SYS_seccomp)
-            .with(0, libc::SECCOMP_SET_MODE_FILTER.cast_signed())
-            .with(1, 0),
     ]);
     list
 }
