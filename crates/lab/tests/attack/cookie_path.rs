@@ -1,5 +1,6 @@
 //! Who has something to say gets through to a device under attack.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -18,7 +19,7 @@ const WAVES_MAX: u64 = 100_000;
 /// How long a wave may have no answers.
 const UNANSWERED: Duration = Duration::from_secs(2);
 /// What the paper allows between an initiation and the next (REKEY_TIMEOUT and its jitter).
-const RETRY: Duration = Duration::from_millis(5_334);
+pub(crate) const RETRY: Duration = Duration::from_millis(5_334);
 
 /// Frames with initiations whose first MAC is right, from spoofed places.
 fn initiations(siege: &mut Siege, kind: Kind, v6: bool) -> Vec<Vec<u8>> {
@@ -66,7 +67,12 @@ fn waves(siege: (&Host, &Wire), frames: &[Vec<u8>], stop: &AtomicBool, sent: &At
 }
 
 /// Runs `work` while waves of initiations come in, the device under load.
-fn under_flood(siege: &mut Siege, kind: Kind, v6: bool, work: impl FnOnce(&mut Siege) + Send) {
+pub(crate) fn under_flood(
+    siege: &mut Siege,
+    kind: Kind,
+    v6: bool,
+    work: impl FnOnce(&mut Siege) + Send,
+) {
     let frames = initiations(siege, kind, v6);
     let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     // The wire is shared: the flood writes to it, the test reads and writes.
@@ -93,25 +99,28 @@ impl Drop for Stopper<'_> {
 
 /// A peer that has never spoken is asked for a cookie, and gets in with its second initiation: by the clock of the
 /// protocol 5.3 seconds after the first, and the limit is ten.
+pub(crate) fn get_in_by_a_cookie(siege: &mut Siege, place: SocketAddr) {
+    let mut newcomer = Peer::new(1, place);
+    let mut others = Vec::new();
+    newcomer.ask(&siege.wire);
+    let first = newcomer.answer(&siege.wire, &mut others);
+    assert_eq!(first, Some(Answer::Cookie));
+    newcomer.skip(&siege.wire, RETRY);
+    let second = newcomer.answer(&siege.wire, &mut others);
+    assert_eq!(second, Some(Answer::Response));
+    newcomer.ping(&siege.wire, &mut others);
+    siege.friend.ping(&siege.wire, &mut others);
+}
+
 fn newcomer_gets_in(kind: Kind, place: &str) {
     let mut siege = Siege::new();
-    let v6 = place.starts_with('[');
-    let place = place.parse().unwrap();
-    under_flood(&mut siege, kind, v6, |siege| {
+    let place: SocketAddr = place.parse().unwrap();
+    under_flood(&mut siege, kind, place.is_ipv6(), |siege| {
         wait_until(SOON, "cookies: the device is under load", || {
             !siege.wire.heard().is_empty()
         })
         .unwrap();
-        let mut newcomer = Peer::new(1, place);
-        let mut others = Vec::new();
-        newcomer.ask(&siege.wire);
-        let first = newcomer.answer(&siege.wire, &mut others);
-        assert_eq!(first, Some(Answer::Cookie));
-        newcomer.skip(&siege.wire, RETRY);
-        let second = newcomer.answer(&siege.wire, &mut others);
-        assert_eq!(second, Some(Answer::Response));
-        newcomer.ping(&siege.wire, &mut others);
-        siege.friend.ping(&siege.wire, &mut others);
+        get_in_by_a_cookie(siege, place);
     });
 }
 
@@ -128,4 +137,16 @@ fn a_newcomer_gets_in_by_a_cookie_while_strangers_flood_in() {
 #[test]
 fn a_newcomer_gets_in_by_a_cookie_over_ipv6() {
     newcomer_gets_in(Kind::Mac1, "[2001:db8:77::1]:1111");
+}
+
+#[test]
+fn the_status_tells_of_the_load() {
+    let mut siege = Siege::new();
+    under_flood(&mut siege, Kind::Mac1, false, |siege| {
+        wait_until(SOON, "the status to tell of the load", || {
+            let told = siege.victim.uapi("wg0", "status=1\n\n").unwrap();
+            told.contains("\nunder_load=true\n") && !told.contains("=cookie-sent 0\n")
+        })
+        .unwrap();
+    });
 }

@@ -6,5 +6,6 @@ mod cookie_path;
 mod flood;
 mod order;
 mod peer;
+mod persistent;
 mod siege;
 mod silence;

@@ -9,6 +9,7 @@ use hushwire_lab::vm::Check;
 use hushwire_lab::{Host, Lab};
 
 use crate::answer::{Answer, Tool, ask, ask_with, ask_without_rights, tell};
+use crate::quick::LIMIT;
 use crate::{check, config};
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -24,6 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check("show::many_peers", many_peers),
     check("show::many_allowed_ips", many_allowed_ips),
     check("show::while_it_changes", while_it_changes),
+    check("show::its_status", its_status),
 ];
 
 const SELECTORS: [&str; 12] = [
@@ -273,4 +275,27 @@ fn while_it_changes() {
         assert!(changing.join().unwrap() > 0);
         assert_eq!(wrong, None);
     });
+}
+
+/// There is nobody to tell more; a daemon's device beside it tells all.
+fn its_status() {
+    let (_lab, host) = host_with(&[("wg0", "")]);
+    host.up("wg0").unwrap();
+    host.output(&["hushwired", "wg1"]).unwrap();
+    let words = ["hushwire", "status"];
+    let told = host.output_within(LIMIT, &words).unwrap().stdout;
+    let (kernel, daemon) = told.split_once("\n\n").expect("two interfaces");
+    assert_eq!(
+        kernel,
+        "interface: wg0\n  daemon:     none: the kernel has it, and tells no more\n  \
+         link:       up, MTU 1420"
+    );
+    assert!(daemon.starts_with("interface: wg1\n"), "{told}");
+    assert!(daemon.contains("  daemon:     hushwire "), "{told}");
+    let alone = host.output_within(LIMIT, &["hushwire", "status", "--json", "wg0"]);
+    let alone = alone.unwrap().stdout;
+    let begin = "{\"interfaces\":[{\"name\":\"wg0\",\"backend\":\"kernel\",\"daemon\":null,";
+    assert!(alone.starts_with(begin), "{alone}");
+    let nobody = host.output(&["hushwire", "status", "lo"]);
+    assert!(nobody.is_err(), "{nobody:?}");
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use hushwire_lab::{Faults, Lab, Tunnel, TunnelOptions, wait_until};
+use hushwire_lab::{Faults, Lab, wait_until};
 
-use crate::common::{World, eventually, implementation, ping, start};
+use crate::common::{World, eventually, faulty_link, ping, start, tunnel_on_eth0};
 
 /// Several of the protocol's timeouts of 5 to 15 seconds (paper, section 6.1).
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -14,18 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[test]
 fn a_lost_initiation_is_sent_again_and_the_packet_has_waited() {
     let lab = Lab::new().unwrap();
-    let (left, right) = (lab.host("left").unwrap(), lab.host("right").unwrap());
-    let link = lab
-        .faulty_link(&left, "eth0", &right, "eth0", Faults::default())
-        .unwrap();
-    left.address("eth0", "10.0.0.1/24").unwrap();
-    right.address("eth0", "10.0.0.2/24").unwrap();
+    let ([left, right], link) = faulty_link(&lab);
     // The hosts know each other's hardware address before the cable is cut.
     left.ping("10.0.0.2").unwrap();
     link.set(Faults::cut());
-    let ours = implementation();
-    let ends = ((&left, ours, "10.0.0.1"), (&right, ours, "10.0.0.2"));
-    let tunnel = Tunnel::between(ends.0, ends.1, &TunnelOptions::default()).unwrap();
+    let tunnel = tunnel_on_eth0(&left, &right);
 
     let words = ["ping", "-n", "-c", "1", "-W", "50", &tunnel.right.ipv4];
     let ping = left.spawn(left.command(&words)).unwrap();

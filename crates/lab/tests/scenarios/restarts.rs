@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use hushwire_lab::{Host, Lab, Tunnel, TunnelOptions};
+use hushwire_lab::{Host, Tunnel};
 
-use crate::common::implementation;
+use crate::common::{Pair, implementation};
 
 const TIMES: usize = 60;
 
@@ -27,22 +27,20 @@ fn settings(left: &Host) -> String {
 
 #[test]
 fn after_each_of_many_restarts_the_tunnel_works() {
-    let lab = Lab::new().unwrap();
-    let (left, right) = (lab.host("left").unwrap(), lab.host("right").unwrap());
-    lab.link(&left, "eth0", &right, "eth0").unwrap();
-    left.address("eth0", "10.0.0.1/24").unwrap();
-    right.address("eth0", "10.0.0.2/24").unwrap();
-    let ours = implementation();
-    let ends = ((&left, ours, "10.0.0.1"), (&right, ours, "10.0.0.2"));
-    let tunnel = Tunnel::between(ends.0, ends.1, &TunnelOptions::default()).unwrap();
+    let Pair {
+        left,
+        tunnel,
+        right: _right,
+        lab: _lab,
+    } = Pair::on_a_cable();
     let Tunnel {
         left: first,
         right: stays,
     } = tunnel;
-    left.ping(&stays.ipv4).unwrap();
     let settings = settings(&left);
     let before = holdings(stays.daemon.process().pid());
     let mut daemon = first.daemon;
+    let ours = implementation();
     for time in 0..TIMES {
         // Killed, told to end, or its device taken away.
         match time % 3 {

@@ -6,42 +6,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hushwire_lab::{Host, Lab, Process, Tunnel, TunnelOptions, require_tools};
+use hushwire_lab::{Process, require_tools};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::{bytes_arrive_unchanged, eventually, implementation, one_at_a_time};
+use crate::common::{Pair, bytes_arrive_unchanged, eventually, one_at_a_time};
 
 /// How long a system call fails.
 const FAULT: Duration = Duration::from_millis(700);
 /// More calls in a second than this are a loop around the error. Traffic makes some dozens, waiting some hundreds.
 const CALLS_A_SECOND: f64 = 1500.0;
 
-/// Two hosts with a tunnel between them.
-struct Rig {
-    left: Host,
-    right: Host,
-    tunnel: Tunnel,
-    _lab: Lab,
-}
-
-impl Rig {
-    fn new() -> Self {
-        let lab = Lab::new().unwrap();
-        let (left, right) = (lab.host("left").unwrap(), lab.host("right").unwrap());
-        lab.link(&left, "eth0", &right, "eth0").unwrap();
-        left.address("eth0", "10.0.0.1/24").unwrap();
-        right.address("eth0", "10.0.0.2/24").unwrap();
-        let ours = implementation();
-        let ends = ((&left, ours, "10.0.0.1"), (&right, ours, "10.0.0.2"));
-        let tunnel = Tunnel::between(ends.0, ends.1, &TunnelOptions::default()).unwrap();
-        Self {
-            left,
-            right,
-            tunnel,
-            _lab: lab,
-        }
-    }
-
+impl Pair {
     /// Has a system call of the left daemon fail, as `how` says, from now on.
     fn refuse(&self, call: &str, how: &str) -> Fault {
         Fault::new(self.tunnel.left.daemon.process().pid(), call, how)
@@ -150,7 +125,7 @@ impl Drop for Fault {
 
 #[test]
 fn the_network_takes_no_datagram() {
-    let mut rig = Rig::new();
+    let mut rig = Pair::on_a_cable();
     rig.left.ping(&rig.tunnel.right.ipv4).unwrap();
     for error in [
         "EIO",
@@ -168,7 +143,7 @@ fn the_network_takes_no_datagram() {
 
 #[test]
 fn the_network_hands_out_no_datagram() {
-    let mut rig = Rig::new();
+    let mut rig = Pair::on_a_cable();
     rig.left.ping(&rig.tunnel.right.ipv4).unwrap();
     for error in ["EIO", "EINVAL", "ENOBUFS", "ENOMEM", "ENETDOWN"] {
         rig.survives("recvmmsg", error);
@@ -177,7 +152,7 @@ fn the_network_hands_out_no_datagram() {
 
 #[test]
 fn the_device_hands_out_no_packet() {
-    let mut rig = Rig::new();
+    let mut rig = Pair::on_a_cable();
     rig.left.ping(&rig.tunnel.right.ipv4).unwrap();
     for error in ["EIO", "EINVAL", "ENOBUFS", "ENOMEM", "ENETDOWN"] {
         rig.survives("readv", error);
@@ -186,7 +161,7 @@ fn the_device_hands_out_no_packet() {
 
 #[test]
 fn the_device_takes_no_packet() {
-    let mut rig = Rig::new();
+    let mut rig = Pair::on_a_cable();
     rig.left.ping(&rig.tunnel.right.ipv4).unwrap();
     for error in ["EIO", "EINVAL", "ENOBUFS", "ENOMEM", "ENETDOWN", "EAGAIN"] {
         rig.survives("writev", error);
@@ -196,7 +171,7 @@ fn the_device_takes_no_packet() {
 /// The first handshake is refused: it is made as soon as that is over.
 #[test]
 fn a_handshake_that_cannot_be_sent_is_made_afterwards() {
-    let rig = Rig::new();
+    let rig = Pair::on_a_cable();
     let fault = rig.refuse("sendmmsg", "error=EPERM");
     let mut traffic = rig.traffic();
     eventually("an initiation to be refused", || fault.calls().refused > 0);
@@ -217,7 +192,7 @@ fn an_offload_that_is_refused_half_way_costs_nothing() {
         ("writev", "error=EINVAL:when=20+40"),
         ("writev", "error=EIO:when=20+40"),
     ] {
-        let rig = Rig::new();
+        let rig = Pair::on_a_cable();
         rig.left.ping(&rig.tunnel.right.ipv4).unwrap();
         let fault = rig.refuse(call, how);
         let (left, right) = (&rig.left, &rig.right);
@@ -234,7 +209,7 @@ fn an_offload_that_is_refused_half_way_costs_nothing() {
 /// What cannot pass ends the daemon, and it says why.
 #[test]
 fn a_socket_that_is_none_ends_the_daemon_with_a_reason() {
-    let mut rig = Rig::new();
+    let mut rig = Pair::on_a_cable();
     rig.left.ping(&rig.tunnel.right.ipv4).unwrap();
     let mut traffic = rig.traffic();
     let _fault = rig.refuse("recvmmsg", "error=ENOTSOCK");
@@ -249,7 +224,7 @@ fn a_socket_that_is_none_ends_the_daemon_with_a_reason() {
 /// The device is gone, says the kernel: so is the daemon.
 #[test]
 fn a_device_that_is_gone_ends_the_daemon() {
-    let mut rig = Rig::new();
+    let mut rig = Pair::on_a_cable();
     rig.left.ping(&rig.tunnel.right.ipv4).unwrap();
     let mut traffic = rig.traffic();
     let _fault = rig.refuse("readv", "error=EBADFD");
@@ -261,7 +236,7 @@ fn a_device_that_is_gone_ends_the_daemon() {
 /// Descriptors have run out when a control client comes. It waits; afterwards it is served.
 #[test]
 fn a_control_client_that_cannot_be_let_in_waits() {
-    let rig = Rig::new();
+    let rig = Pair::on_a_cable();
     let fault = rig.refuse("accept4", "error=EMFILE");
     let interface = rig.tunnel.left.interface.as_str();
     std::thread::scope(|scope| {

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
-use hushwire_lab::{Faults, Host, Lab, Nat, Process, Tunnel, TunnelEnd, TunnelOptions};
+use hushwire_lab::{Faults, Host, Process, Tunnel, TunnelEnd};
 use rustix::process::Signal;
 
 use crate::common::{
-    SOON, Shell, bytes_arrive_unchanged, eventually, implementation, one_at_a_time,
+    Pair, SOON, Shell, bytes_arrive_unchanged, eventually, implementation, one_at_a_time,
 };
 
 /// A transfer that is long enough for things to happen in the middle of it.
@@ -19,41 +19,7 @@ const BUSY: u64 = 8 << 20;
 /// Between two things that befall it.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Two hosts on a cable (10.0.0.1 and 10.0.0.2) and a tunnel that has worked.
-struct Pair {
-    lab: Lab,
-    left: Host,
-    right: Host,
-    tunnel: Tunnel,
-}
-
 impl Pair {
-    #[track_caller]
-    fn new() -> Self {
-        let lab = Lab::new().unwrap();
-        let (left, right) = (lab.host("left").unwrap(), lab.host("right").unwrap());
-        lab.link(&left, "eth0", &right, "eth0").unwrap();
-        left.address("eth0", "10.0.0.1/24").unwrap();
-        right.address("eth0", "10.0.0.2/24").unwrap();
-        let ours = implementation();
-        let ends = ((&left, ours, "10.0.0.1"), (&right, ours, "10.0.0.2"));
-        let tunnel = Tunnel::between(ends.0, ends.1, &TunnelOptions::default()).unwrap();
-        left.ping(&tunnel.right.ipv4).unwrap();
-        Self {
-            lab,
-            left,
-            right,
-            tunnel,
-        }
-    }
-
-    /// Both ways, in the end.
-    #[track_caller]
-    fn works(&self) {
-        self.left.ping(&self.tunnel.right.ipv4).unwrap();
-        self.right.ping(&self.tunnel.left.ipv4).unwrap();
-    }
-
     /// A stream from left to right that goes on for as long as this is kept and the tunnel bears it.
     #[track_caller]
     fn load(&self) -> [Process; 2] {
@@ -106,7 +72,7 @@ fn set(host: &Host, end: &TunnelEnd, lines: &str) {
 #[test]
 fn down_and_up() {
     let _alone = one_at_a_time();
-    let pair = Pair::new();
+    let pair = Pair::on_a_cable();
     let load = pair.load();
     for _ in 0..20 {
         pair.left.down("wg1").unwrap();
@@ -122,7 +88,7 @@ fn down_and_up() {
 #[test]
 fn another_mtu() {
     let _alone = one_at_a_time();
-    let pair = Pair::new();
+    let pair = Pair::on_a_cable();
     let sizes = [1280, 1420, 576, 9000, 1420, 65_535];
     pair.transfer_while(|number| {
         pair.left.mtu("wg1", sizes[number % sizes.len()]).unwrap();
@@ -135,7 +101,7 @@ fn another_mtu() {
 #[test]
 fn moved_to_another_host_and_back() {
     let _alone = one_at_a_time();
-    let pair = Pair::new();
+    let pair = Pair::on_a_cable();
     let other = pair.lab.host("other").unwrap();
     let load = pair.load();
     for _ in 0..5 {
@@ -162,7 +128,7 @@ fn deleted() {
         right,
         tunnel,
     } = {
-        let pair = Pair::new();
+        let pair = Pair::on_a_cable();
         let load = pair.load();
         pair.left.delete("wg1").unwrap();
         drop(load);
@@ -202,7 +168,7 @@ fn deleted() {
 #[test]
 fn stopped_and_continued() {
     let _alone = one_at_a_time();
-    let pair = Pair::new();
+    let pair = Pair::on_a_cable();
     pair.transfer_while(|number| {
         let end = [&pair.tunnel.left, &pair.tunnel.right][number % 2];
         end.daemon.process().signal(Signal::STOP).unwrap();
@@ -215,7 +181,7 @@ fn stopped_and_continued() {
 #[test]
 fn the_cable_pulled_and_the_address_gone() {
     let _alone = one_at_a_time();
-    let pair = Pair::new();
+    let pair = Pair::on_a_cable();
     let load = pair.load();
     for _ in 0..5 {
         pair.left.down("eth0").unwrap();
@@ -235,7 +201,7 @@ fn the_cable_pulled_and_the_address_gone() {
 #[test]
 fn another_port_of_its_own_again_and_again() {
     let _alone = one_at_a_time();
-    let pair = Pair::new();
+    let pair = Pair::on_a_cable();
     pair.transfer_while(|number| {
         let port = 40_000 + number % 1000;
         set(
@@ -251,7 +217,7 @@ fn another_port_of_its_own_again_and_again() {
 #[test]
 fn an_endpoint_that_flaps() {
     let _alone = one_at_a_time();
-    let pair = Pair::new();
+    let pair = Pair::on_a_cable();
     pair.right.address("eth0", "10.0.0.3/24").unwrap();
     let peer = pair.tunnel.right.keys.public_hex();
     pair.transfer_while(|number| {
@@ -264,32 +230,7 @@ fn an_endpoint_that_flaps() {
 #[test]
 fn a_router_that_gives_other_ports_again_and_again() {
     let _alone = one_at_a_time();
-    let lab = Lab::new().unwrap();
-    let [left, router, right] = ["left", "router", "right"].map(|name| lab.host(name).unwrap());
-    lab.link(&left, "eth0", &router, "in").unwrap();
-    lab.link(&router, "out", &right, "eth0").unwrap();
-    left.address("eth0", "192.168.1.2/24").unwrap();
-    router.address("in", "192.168.1.1/24").unwrap();
-    router.address("out", "10.0.0.1/24").unwrap();
-    right.address("eth0", "10.0.0.2/24").unwrap();
-    left.route_via("0.0.0.0/0", "192.168.1.1").unwrap();
-    let nat = Nat::new(&router, "out").unwrap();
-    let options = TunnelOptions {
-        right_knows_left: false,
-        ..TunnelOptions::default()
-    };
-    let ours = implementation();
-    let ends = ((&left, ours, "192.168.1.2"), (&right, ours, "10.0.0.2"));
-    let tunnel = Tunnel::between(ends.0, ends.1, &options).unwrap();
-    left.ping(&tunnel.right.ipv4).unwrap();
-    let pair = Pair {
-        lab: Lab::new().unwrap(),
-        left,
-        right,
-        tunnel,
-    };
-    pair.transfer_while(|_| nat.rebind().unwrap());
-    drop(lab);
+    Pair::behind_a_router(|pair, nat| pair.transfer_while(|_| nat.rebind().unwrap()));
 }
 
 /// Half of everything lost, and what is not lost is doubled, out of order or spoilt: for as long as that lasts nothing is
@@ -297,17 +238,13 @@ fn a_router_that_gives_other_ports_again_and_again() {
 #[test]
 fn a_link_that_gets_worse_and_then_well() {
     let _alone = one_at_a_time();
-    let lab = Lab::new().unwrap();
-    let (left, right) = (lab.host("left").unwrap(), lab.host("right").unwrap());
-    let link = lab
-        .faulty_link(&left, "eth0", &right, "eth0", Faults::default())
-        .unwrap();
-    left.address("eth0", "10.0.0.1/24").unwrap();
-    right.address("eth0", "10.0.0.2/24").unwrap();
-    let ours = implementation();
-    let ends = ((&left, ours, "10.0.0.1"), (&right, ours, "10.0.0.2"));
-    let tunnel = Tunnel::between(ends.0, ends.1, &TunnelOptions::default()).unwrap();
-    left.ping(&tunnel.right.ipv4).unwrap();
+    let (pair, link) = Pair::on_a_faulty_link();
+    let Pair {
+        left,
+        right,
+        tunnel,
+        ..
+    } = &pair;
     for (seed, loss) in (1..).zip([0.1, 0.2, 0.3, 0.4, 0.5, 1.0]) {
         link.set(Faults {
             loss,

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod load;
+mod pair;
 mod shell;
 mod topology;
 
@@ -9,6 +10,7 @@ pub(crate) use daemon::{implementation, start};
 pub(crate) use load::{
     bytes_arrive_unchanged, every_kind_of_traffic, flood_ping, one_at_a_time, ping, tcp,
 };
+pub(crate) use pair::{Pair, faulty_link, tunnel_on_eth0};
 pub(crate) use shell::Shell;
 pub(crate) use topology::{Key, PORT_1, World, write};
 
