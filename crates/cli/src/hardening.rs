@@ -2,6 +2,12 @@
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
+/// Keeps the memory of a device's process out of swap too, where that is allowed.
+pub(crate) fn keep_device_private() {
+    keep_memory_private();
+    hushwire_io::memory::keep_out_of_swap();
+}
+
 /// Makes sure that no core dump of this process is written and that no process without
 /// CAP_SYS_PTRACE reads its memory.
 pub(crate) fn keep_memory_private() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hushwire_config::status::{Count, Feature, Status};
+use hushwire_io::memory::{SwapLock, swap_lock};
 use hushwire_io::offload::Offloads;
 use hushwire_io::udp::{Counters, Sockets};
 use hushwire_proto::time::Instant;
@@ -18,6 +19,9 @@ use crate::report::offload_features;
 use crate::sandbox::Warden;
 use crate::stats::{DropReason, HandshakeEvent, Stats};
 use crate::uapi::contents;
+
+/// What it is called that the memory stays out of swap.
+const SWAP: &str = "swap-lock";
 
 /// What a status tells that no other part of the device knows.
 pub(crate) struct Vitals {
@@ -88,7 +92,11 @@ impl Vitals {
             let (word, detail) = state.words();
             Feature::new(layer.name(), word, detail)
         });
-        features.collect()
+        let swap = swap_lock().map(|lock| match lock {
+            SwapLock::Locked => Feature::new(SWAP, "on", ""),
+            SwapLock::Refused(why) => Feature::new(SWAP, "missing", why),
+        });
+        features.chain(swap).collect()
     }
 }
 

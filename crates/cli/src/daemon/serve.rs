@@ -3,12 +3,14 @@
 use std::os::fd::OwnedFd;
 
 use hushwire_engine::{Engine, Logger, OffloadReport, Options};
+use hushwire_io::memory::swap_lock;
 use hushwire_io::process::Inherited;
 use hushwire_io::tun::Tun;
 
 use super::background::report;
 use super::error::Error;
 use super::setup::{self, Settings};
+use crate::hardening::keep_device_private;
 use crate::signals::{EndRequests, Watch};
 
 /// What the line of the log begins with that tells which offloads are in use.
@@ -26,6 +28,7 @@ pub(super) fn serve(
     }
     // Starting by /proc/self/exe left another.
     let _ = rustix::thread::set_name(c"hushwired");
+    keep_device_private();
     let started = start(settings, inherited);
     match (started, caller) {
         (Ok(running), Some(caller)) => {
@@ -59,6 +62,10 @@ impl Running {
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
         let sandbox = self.engine.sandbox_report();
         self.log.debug(format_args!("sandbox: {sandbox}"));
+        if let Some(lock) = swap_lock() {
+            self.log
+                .debug(format_args!("memory kept out of swap: {lock}"));
+        }
         self.engine.wait();
         // Some may have turned out not to work.
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));

@@ -24,7 +24,7 @@ use hushwire_quick::{
     save_operation,
 };
 
-use crate::hardening::keep_memory_private;
+use crate::hardening::keep_device_private;
 use crate::offloads;
 use crate::program::fail;
 use crate::quick::environment;
@@ -56,7 +56,7 @@ pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
 }
 
 fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
-    keep_memory_private();
+    keep_device_private();
     let sandbox = arguments.sandbox.sandbox(Reach::Threads);
     let sandbox = sandbox.map_err(Error::Sandbox)?;
     let configuration = Configuration::load(arguments)?;

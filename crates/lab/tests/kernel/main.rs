@@ -10,6 +10,7 @@ mod pair;
 mod quick;
 mod rekey;
 mod show;
+mod swap;
 mod tunnel;
 mod two_ends;
 
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let checks: Vec<Check> = [
         rekey::CHECKS,
         tunnel::CHECKS,
+        swap::CHECKS,
         show::CHECKS,
         change::CHECKS,
         change_many::CHECKS,

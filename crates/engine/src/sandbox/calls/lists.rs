@@ -76,7 +76,10 @@ fn compute() -> Vec<Rule> {
         libc::SYS_gettimeofday,
         libc::SYS_madvise,
         libc::SYS_membarrier,
+        // Memory that is locked is given back unlocked.
+        libc::SYS_mlockall,
         libc::SYS_mremap,
+        libc::SYS_munlockall,
         libc::SYS_munmap,
         // Wake-ups, and log lines on standard output.
         libc::SYS_write,
