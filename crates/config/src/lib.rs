@@ -32,6 +32,7 @@ pub mod resolve;
 pub mod secret_io;
 pub mod setting;
 pub mod show;
+pub mod stack;
 pub mod status;
 pub mod sync;
 pub mod text;

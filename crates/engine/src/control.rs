@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hushwire_config::stack::wipe_stack;
 use hushwire_io::tun::{Event, Monitor};
 use hushwire_io::udp::{
     DatagramSocket, RouteMonitor, SendScratch, Sockets, Transmit, source_still_routes,
@@ -104,6 +105,8 @@ impl Control {
 
     fn turn(&mut self) -> io::Result<()> {
         let timeout = self.serve();
+        // Handshakes leave parts of keys.
+        wipe_stack();
         self.check_new_sources();
         let dataplane = Arc::clone(&self.dataplane);
         let fds = [
@@ -132,7 +135,9 @@ impl Control {
         Ok(())
     }
 
-    /// Handles what waits, sends what came of it, and says how long there is nothing to do.
+    /// Handles what waits, sends what came of it, and says how long there is nothing to do. A frame
+    /// of its own, which can be overwritten afterwards.
+    #[inline(never)]
     fn serve(&mut self) -> Option<Duration> {
         let state = Arc::clone(&self.state);
         let mut device = state.device();

@@ -392,13 +392,25 @@ fn write_value(f: &mut fmt::Formatter<'_>, key: Key, bad: &BadValue) -> fmt::Res
     }
 }
 
-/// Text out of a file on its way to a terminal: not too much of it, and nothing that the
-/// terminal would act on.
+/// Text out of a file on its way to a terminal: not too much of it, nothing that the terminal
+/// would act on, and nothing that might be a key in the wrong place.
 struct Shown<'a>(&'a str);
+
+/// So many digits of Base64 or hexadecimal in a row may be most of a key, and are not shown.
+const KEY_LIKE: usize = 24;
+
+fn is_key_like(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+    let mut runs = text.as_bytes().split(|&byte| !is_digit(byte));
+    runs.any(|run| run.len() >= KEY_LIKE)
+}
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LIMIT: usize = 80;
+        if is_key_like(self.0) {
+            return write!(f, "… ({} characters)", self.0.chars().count());
+        }
         for (index, char) in self.0.chars().enumerate() {
             if index == LIMIT {
                 return f.write_str("…");

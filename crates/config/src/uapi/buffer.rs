@@ -2,7 +2,7 @@
 
 use std::io;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Collects a reply in chunks. Nothing is copied when it grows, so nothing secret stays behind
 /// in memory given back, and all of it is zeroed on drop.
@@ -64,6 +64,7 @@ impl SecretText {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.0.as_mut_slice().zeroize();
         self.0.clear();
     }
 

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use zeroize::Zeroizing;
 
+use crate::stack::wipe_stack;
 use crate::uapi::buffer::ChunkedBuffer;
 use crate::uapi::errno::Errno;
 use crate::uapi::framing::{Framing, Question, Step};
@@ -78,7 +79,12 @@ impl Conversation {
             if step == Step::Close {
                 return Ok(ControlFlow::Break(()));
             }
-            if let Outcome::Failed = handle(&mut self.session, step, device, replies)? {
+            let has_secret = has_secret(step);
+            let outcome = handle(&mut self.session, step, device, replies);
+            if has_secret {
+                wipe_stack();
+            }
+            if let Outcome::Failed = outcome? {
                 self.framing.fail();
             }
         }
@@ -96,7 +102,9 @@ impl Conversation {
         replies: &mut impl Write,
     ) -> io::Result<()> {
         while let Some(step) = self.framing.end() {
-            if let Outcome::Failed = handle(&mut self.session, step, device, replies)? {
+            let outcome = handle(&mut self.session, step, device, replies);
+            wipe_stack();
+            if let Outcome::Failed = outcome? {
                 self.framing.fail();
             }
         }
@@ -126,6 +134,19 @@ enum Outcome {
     Failed,
 }
 
+/// Whether keys are handled for it.
+fn has_secret(step: Step<'_>) -> bool {
+    match step {
+        Step::Ask(Question::Get) => true,
+        Step::SetLine(line) => {
+            line.starts_with(b"private_key=") || line.starts_with(b"preshared_key=")
+        }
+        _ => false,
+    }
+}
+
+// Its frame is one that can be overwritten afterwards.
+#[inline(never)]
 fn handle(
     session: &mut Option<Session>,
     step: Step<'_>,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hushwire_config::uapi::Conversation;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 pub use socket::{ControlSocket, DIRECTORY, SocketError};
 pub use target::Target;
@@ -141,8 +141,10 @@ fn serve(stream: &UnixStream, mut target: Target) -> io::Result<()> {
         if count == 0 {
             return conversation.finish(&mut target, &mut writer);
         }
-        let bytes = buffer.get(..count).unwrap_or_default();
+        let bytes = buffer.get_mut(..count).unwrap_or_default();
         let received = conversation.receive(bytes, &mut target, &mut writer);
+        // The client may stay for as long as it likes.
+        bytes.zeroize();
         target.answered();
         if received?.is_break() {
             return Ok(());

@@ -25,6 +25,7 @@ mod rekey;
 mod restarts;
 mod roaming;
 mod sandbox;
+mod secrets;
 mod source_address;
 mod system_calls;
 mod traffic;
