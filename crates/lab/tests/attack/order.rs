@@ -26,7 +26,8 @@ fn counters_ascend_on_the_wire_whoever_seals() {
     let mut last = None;
     let mut packets = 0;
     let start = Instant::now();
-    while siege.number("helped") < 20 {
+    // The wire cannot take all of it, and what it has taken it may tell later.
+    while packets < 1000 || siege.number("helped") < 20 {
         for _ in 0..50 {
             inside.send(&[7; DATAGRAM]).unwrap();
         }
@@ -48,5 +49,4 @@ fn counters_ascend_on_the_wire_whoever_seals() {
             "nobody helps, with {packets} packets"
         );
     }
-    assert!(packets > 1000, "{packets}");
 }
