@@ -3,14 +3,15 @@
 /// The most pieces of work that pass before it is tried again.
 const MOST: u32 = 63;
 
-/// Learns from what came of earlier calls. To wake a helper costs a system call; on a busy machine,
-/// or when the work is done before anybody is awake, it is for nothing. Then it is tried less and
-/// less often, and as often as possible again with the first success.
+/// Learns from what came of earlier calls. To wake a helper costs a system call, and work that lies
+/// in wait leaves the nearest cache; on a busy machine, or when the work is done before anybody is
+/// awake, it is for nothing. Then it is tried less and less often, and as often as possible again
+/// with the first success.
 #[derive(Debug, Default)]
 pub(super) struct Eagerness {
-    /// How many calls are left out after the next one that is for nothing.
+    /// How many calls were left out after the last one that was for nothing.
     pause: u32,
-    /// How many of them are left.
+    /// How many are still to be left out.
     left: u32,
 }
 
@@ -27,8 +28,11 @@ impl Eagerness {
         *self = Self::default();
     }
 
-    /// Somebody was called and came too late.
+    /// Somebody was called and came too late; several who were called together count as one.
     pub(super) fn fail(&mut self) {
+        if self.left > 0 {
+            return;
+        }
         self.pause = (2 * self.pause + 1).min(MOST);
         self.left = self.pause;
     }

@@ -46,12 +46,14 @@ impl<W: Work> Ring<W> {
         self.lock().slots.push_back(Slot::Waiting(work));
     }
 
-    /// The oldest work, if it has been performed. For the owner.
-    pub(crate) fn take_performed(&self) -> Option<Box<W>> {
+    /// The oldest work if it has been performed, or what has become of it. For the owner.
+    pub(crate) fn look(&self) -> Oldest<W> {
         let mut state = self.lock();
-        match state.slots.front()? {
-            Slot::Performed(_) => state.pop(),
-            Slot::Waiting(_) | Slot::Claimed => None,
+        match state.slots.front() {
+            Some(Slot::Performed(_)) => state.pop().map_or(Oldest::Claimed, Oldest::Performed),
+            Some(Slot::Waiting(_)) => Oldest::Waiting,
+            Some(Slot::Claimed) => Oldest::Claimed,
+            None => Oldest::Nothing,
         }
     }
 
@@ -135,6 +137,16 @@ impl<W> State<W> {
             }
         }
     }
+}
+
+/// What has become of the oldest work.
+pub(crate) enum Oldest<W> {
+    /// There is none.
+    Nothing,
+    Waiting,
+    Claimed,
+    /// The owner has it again.
+    Performed(Box<W>),
 }
 
 /// Work that the owner has again.

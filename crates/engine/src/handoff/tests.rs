@@ -1,6 +1,6 @@
 //! What is handed over, with threads of the system and without.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -160,6 +160,27 @@ fn a_helper_is_woken_and_the_owner_waits_while_it_performs() {
     assert_eq!(pool.helped(), 1);
 }
 
+#[test]
+fn what_nobody_comes_for_is_taken_back_and_then_kept_for_a_while() {
+    let mut handoff = handoff(4);
+    let mut delivered = Vec::new();
+    handoff.pass_on(&mut piece(0), note(&mut delivered));
+    for _ in 0..64 {
+        assert!(delivered.is_empty());
+        handoff.deliver_performed(note(&mut delivered));
+    }
+    handoff.deliver_performed(note(&mut delivered));
+    assert_eq!(delivered, [0]);
+    // Performed at once, by the owner.
+    handoff.pass_on(&mut piece(1), note(&mut delivered));
+    assert!(delivered == [0, 1] && handoff.is_empty());
+    // The pause is over.
+    handoff.pass_on(&mut piece(2), note(&mut delivered));
+    assert!(!handoff.is_empty() && handoff.ring().help());
+    handoff.finish(None, note(&mut delivered));
+    assert_eq!(delivered, [0, 1, 2]);
+}
+
 /// What can happen, one at a time.
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -167,6 +188,7 @@ enum Step {
     DeliverPerformed,
     Finish { last: bool },
     Help,
+    HelpWithAll,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -175,60 +197,45 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::DeliverPerformed),
         1 => any::<bool>().prop_map(|last| Step::Finish { last }),
         4 => Just(Step::Help),
+        1 => Just(Step::HelpWithAll),
     ]
 }
 
 proptest! {
-    /// Against a plain list: all comes once, in order, and as soon as it may.
+    /// All comes once, in order, and no later than it may.
     #[test]
     fn everything_is_delivered_once_in_order(
         slots in 1..5_usize,
-        steps in prop::collection::vec(step(), 0..60),
+        steps in prop::collection::vec(step(), 0..100),
     ) {
         let mut handoff = handoff(slots);
         let mut delivered = Vec::new();
-        // Performed, of what is under way.
-        let mut model: VecDeque<bool> = VecDeque::new();
         let mut passed = 0;
-        let push = |model: &mut VecDeque<bool>| {
-            if model.len() == slots {
-                model.pop_front();
-            }
-            model.push_back(false);
-        };
-        let deliver_performed = |model: &mut VecDeque<bool>| {
-            while model.front() == Some(&true) {
-                model.pop_front();
-            }
-        };
         for step in steps {
             match step {
                 Step::PassOn => {
                     handoff.pass_on(&mut piece(passed), note(&mut delivered));
                     passed += 1;
-                    push(&mut model);
-                    deliver_performed(&mut model);
                 }
-                Step::DeliverPerformed => {
-                    handoff.deliver_performed(note(&mut delivered));
-                    deliver_performed(&mut model);
-                }
+                Step::DeliverPerformed => handoff.deliver_performed(note(&mut delivered)),
                 Step::Finish { last } => {
                     let mut work = last.then(|| piece(passed));
                     handoff.finish(work.as_mut(), note(&mut delivered));
                     passed += u32::from(last);
-                    model.clear();
+                    prop_assert!(handoff.is_empty());
                 }
                 Step::Help => {
-                    let waiting = model.iter_mut().find(|performed| !**performed);
-                    prop_assert_eq!(handoff.ring().help(), waiting.is_some());
-                    if let Some(performed) = waiting {
-                        *performed = true;
-                    }
+                    handoff.ring().help();
+                }
+                Step::HelpWithAll => {
+                    while handoff.ring().help() {}
+                    handoff.deliver_performed(note(&mut delivered));
+                    prop_assert!(handoff.is_empty());
                 }
             }
-            prop_assert_eq!(passed as usize - model.len(), delivered.len());
-            prop_assert_eq!(handoff.is_empty(), model.is_empty());
+            let under_way = passed as usize - delivered.len();
+            prop_assert!(under_way <= slots);
+            prop_assert_eq!(handoff.is_empty(), under_way == 0);
         }
         handoff.finish(None, note(&mut delivered));
         prop_assert_eq!(delivered, (0..passed).collect::<Vec<_>>());
