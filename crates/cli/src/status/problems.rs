@@ -224,9 +224,9 @@ fn offloads(status: &Status) -> impl Iterator<Item = Problem> {
 }
 
 fn sandbox(status: &Status) -> impl Iterator<Item = Problem> {
-    // A user of its own is for those who ask for it.
+    // A user of its own is for those who ask for it; swap, for machines that have one.
     let layers = status.sandbox.iter();
-    let layers = layers.filter(|layer| layer.name != "user");
+    let layers = layers.filter(|layer| !matches!(layer.name.as_str(), "user" | "swap-lock"));
     layers.filter_map(|layer| {
         let advice = match layer.state.as_str() {
             "off" => "start the daemon without it, unless this is to find a fault",
@@ -328,6 +328,7 @@ mod tests {
             first(|status| status.sandbox = features)
         };
         assert_eq!(layer("user", "off"), None);
+        assert_eq!(layer("swap-lock", "missing"), None);
         assert_eq!(layer("landlock", "partial"), None);
         for state in ["off", "missing"] {
             let told = Some(format!("sandbox: seccomp is {state}: why"));
