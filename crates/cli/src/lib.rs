@@ -6,20 +6,16 @@
 
 mod daemon;
 mod demo;
+mod device;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod hardening;
 mod help;
-mod helpers;
 mod keys;
 mod manual;
-mod memory;
-mod offloads;
 mod program;
-mod queues;
 mod quick;
 mod run;
-mod sandbox;
 mod share;
 mod signals;
 mod status;

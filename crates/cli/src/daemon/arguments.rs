@@ -3,11 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-use crate::helpers::{self, Helpers};
-use crate::memory::{self, MemoryLimit, NoAmount};
-use crate::offloads::{Offloads, UnknownOffload};
-use crate::queues::{self, NoNumber, Queues};
-use crate::sandbox::{self, Choice, ChoiceError};
+use crate::device::{Flags, OptionError};
 
 /// What the caller wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,48 +18,42 @@ pub(super) enum Request {
 pub(super) struct Arguments {
     pub(super) interface: String,
     pub(super) foreground: bool,
-    pub(super) offloads: Offloads,
-    pub(super) queues: Queues,
-    pub(super) helpers: Helpers,
-    pub(super) memory_limit: MemoryLimit,
-    pub(super) sandbox: Choice,
+    pub(super) flags: Flags,
 }
 
 /// What is wrong with a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ArgumentError {
-    Helpers(helpers::NoNumber),
-    MemoryLimit(NoAmount),
     MissingInterface,
     MissingValue(&'static str),
     NotText(OsString),
-    Queues(NoNumber),
-    Sandbox(ChoiceError),
+    Option(OptionError),
     SecondInterface(String),
-    UnknownOffload(UnknownOffload),
     UnknownOption(String),
 }
 
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Helpers(error) => error.fmt(f)?,
-            Self::MemoryLimit(error) => error.fmt(f)?,
             Self::MissingInterface => f.write_str("the name of the interface is missing")?,
             Self::MissingValue(option) => write!(f, "{option} needs a value")?,
             Self::NotText(word) => write!(f, "`{}` is not UTF-8", word.to_string_lossy())?,
-            Self::Queues(error) => error.fmt(f)?,
+            Self::Option(error) => return error.fmt(f),
             Self::SecondInterface(word) => {
                 write!(
                     f,
                     "`{word}` is one argument too many: a daemon has one interface"
                 )?;
             }
-            Self::Sandbox(error) => return error.fmt(f),
-            Self::UnknownOffload(error) => return error.fmt(f),
             Self::UnknownOption(word) => write!(f, "there is no option `{word}`")?,
         }
         f.write_str("; --help shows the usage")
+    }
+}
+
+impl From<OptionError> for ArgumentError {
+    fn from(error: OptionError) -> Self {
+        Self::Option(error)
     }
 }
 
@@ -72,11 +62,7 @@ impl Request {
     pub(super) fn parse(words: &[OsString]) -> Result<Self, ArgumentError> {
         let mut interface = None;
         let mut foreground = false;
-        let mut offloads = Offloads::ALL;
-        let mut queues = Queues::default();
-        let mut helpers = Helpers::default();
-        let mut memory_limit = MemoryLimit::default();
-        let mut sandbox = Choice::default();
+        let mut flags = Flags::default();
         let mut options = true;
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -89,36 +75,18 @@ impl Request {
                 Some(value) => Ok(value),
                 None => text(words.next().ok_or(ArgumentError::MissingValue(option))?),
             };
+            if options && flags.take(option, &mut value)? {
+                continue;
+            }
             match option {
-                "--disable" if options => {
-                    offloads
-                        .disable(value("--disable")?)
-                        .map_err(ArgumentError::UnknownOffload)?;
-                }
-                helpers::OPTION if options => {
-                    helpers =
-                        Helpers::parse(value(helpers::OPTION)?).map_err(ArgumentError::Helpers)?;
-                }
-                memory::OPTION if options => {
-                    memory_limit = MemoryLimit::parse(value(memory::OPTION)?)
-                        .map_err(ArgumentError::MemoryLimit)?;
-                }
-                queues::OPTION if options => {
-                    queues =
-                        Queues::parse(value(queues::OPTION)?).map_err(ArgumentError::Queues)?;
-                }
-                "--sandbox" if options => {
-                    let mode = sandbox::mode(value("--sandbox")?);
-                    sandbox.mode = Some(mode.map_err(ArgumentError::Sandbox)?);
-                }
-                "--user" if options => sandbox.user = Some(value("--user")?.to_owned()),
+                "--user" if options => flags.sandbox.user = Some(value("--user")?.to_owned()),
                 _ if options && attached.is_some() && word.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.to_owned()));
                 }
                 "-h" | "--help" if options => return Ok(Self::Help),
                 "--version" if options => return Ok(Self::Version),
                 "-f" | "--foreground" if options => foreground = true,
-                "--low-ports" if options => sandbox.low_ports = true,
+                "--low-ports" if options => flags.sandbox.low_ports = true,
                 "--" if options => options = false,
                 _ if options && word.starts_with('-') => {
                     return Err(ArgumentError::UnknownOption(word.to_owned()));
@@ -132,11 +100,7 @@ impl Request {
         Ok(Self::Run(Arguments {
             interface: interface.ok_or(ArgumentError::MissingInterface)?,
             foreground,
-            offloads,
-            queues,
-            helpers,
-            memory_limit,
-            sandbox,
+            flags,
         }))
     }
 }
@@ -149,6 +113,7 @@ fn text(word: &OsStr) -> Result<&str, ArgumentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::sandbox::Choice;
 
     fn parse(line: &str) -> Result<Request, String> {
         let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
@@ -159,11 +124,7 @@ mod tests {
         Request::Run(Arguments {
             interface: interface.to_owned(),
             foreground,
-            offloads: Offloads::ALL,
-            queues: Queues::default(),
-            helpers: Helpers::default(),
-            memory_limit: MemoryLimit::default(),
-            sandbox: Choice::default(),
+            flags: Flags::default(),
         })
     }
 
@@ -188,8 +149,8 @@ mod tests {
         let Ok(Request::Run(arguments)) = parse("--disable tun-uso --disable=udp-gso wg0") else {
             panic!("not understood");
         };
-        assert!(!arguments.offloads.tun.uso && !arguments.offloads.udp().gso);
-        assert!(arguments.offloads.udp().gro);
+        assert!(!arguments.flags.offloads.tun.uso && !arguments.flags.offloads.udp().gso);
+        assert!(arguments.flags.offloads.udp().gro);
     }
 
     #[test]
@@ -198,7 +159,7 @@ mod tests {
             let Ok(Request::Run(arguments)) = parse(line) else {
                 panic!("not understood");
             };
-            assert_eq!(arguments.queues.count(), 3);
+            assert_eq!(arguments.flags.queues, Some(3));
         }
     }
 
@@ -208,7 +169,7 @@ mod tests {
             let Ok(Request::Run(arguments)) = parse(line) else {
                 panic!("not understood");
             };
-            assert_eq!(arguments.helpers.count(), 0);
+            assert_eq!(arguments.flags.helpers, Some(0));
         }
     }
 
@@ -223,7 +184,7 @@ mod tests {
             low_ports: true,
             user: Some("nobody".to_owned()),
         };
-        assert_eq!(arguments.sandbox, chosen);
+        assert_eq!(arguments.flags.sandbox, chosen);
     }
 
     #[test]

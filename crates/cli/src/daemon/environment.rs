@@ -1,4 +1,5 @@
-//! The environment variables of the daemon: those of wireguard-go, and some of our own.
+//! The environment variables of the daemon: those of wireguard-go, and some of our own. Those that
+//! stand in for flags are in [`crate::device`].
 
 use std::env;
 use std::os::fd::{OwnedFd, RawFd};
@@ -8,10 +9,6 @@ use hushwire_engine::Level;
 use hushwire_io::process::Inherited;
 
 use super::error::Error;
-use crate::helpers::{self, Helpers};
-use crate::memory::{self, MemoryLimit};
-use crate::offloads;
-use crate::queues::{self, Queues};
 
 pub(super) const TUN_FD: &str = "WG_TUN_FD";
 /// Set by the process that was called, for the one in the background: the queues of the device
@@ -32,11 +29,6 @@ pub(super) struct Environment {
     pub(super) uapi_fd: Option<RawFd>,
     pub(super) name_file: Option<PathBuf>,
     pub(super) log_level: Option<Level>,
-    /// A list of offloads.
-    pub(super) disable: String,
-    pub(super) queues: Queues,
-    pub(super) helpers: Helpers,
-    pub(super) memory_limit: MemoryLimit,
     /// The device's further queues, if it was handed over with them.
     pub(super) more_queues: Vec<RawFd>,
     report_fd: Option<RawFd>,
@@ -53,13 +45,6 @@ impl Environment {
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from),
             log_level: text(LOG_LEVEL).map(|value| Level::from_env(&value)),
-            disable: text(offloads::VARIABLE).unwrap_or_default(),
-            queues: Queues::from_environment(text(queues::VARIABLE).as_deref())
-                .map_err(Error::Queues)?,
-            helpers: Helpers::from_environment(text(helpers::VARIABLE).as_deref())
-                .map_err(Error::Helpers)?,
-            memory_limit: MemoryLimit::from_environment(text(memory::VARIABLE).as_deref())
-                .map_err(Error::MemoryLimit)?,
             more_queues: descriptors(MORE_QUEUES)?,
         })
     }

@@ -9,11 +9,8 @@ use hushwire_engine::StartError;
 use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 
-use crate::helpers;
-use crate::memory::NoAmount;
-use crate::offloads::{self, UnknownOffload};
-use crate::queues::NoNumber;
-use crate::sandbox::ChoiceError;
+use crate::device::OptionError;
+use crate::device::sandbox::ChoiceError;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -34,10 +31,7 @@ pub(super) enum Error {
     NotListening {
         number: RawFd,
     },
-    Helpers(helpers::NoNumber),
-    MemoryLimit(NoAmount),
-    Offload(UnknownOffload),
-    Queues(NoNumber),
+    Option(OptionError),
     Sandbox(ChoiceError),
     Signals(io::Error),
     Socket(SocketError),
@@ -78,10 +72,7 @@ impl fmt::Display for Error {
                 "WG_UAPI_FD={number}: descriptor {number} is not a unix socket that listens; \
                  unset the variable to have one made"
             ),
-            Self::Offload(error) => write!(f, "{}: {error}", offloads::VARIABLE),
-            Self::Helpers(error) => error.fmt(f),
-            Self::MemoryLimit(error) => error.fmt(f),
-            Self::Queues(error) => error.fmt(f),
+            Self::Option(error) => error.fmt(f),
             Self::Sandbox(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),

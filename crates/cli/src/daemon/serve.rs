@@ -81,10 +81,10 @@ fn start(settings: &Settings, mut inherited: Inherited) -> Result<Running, Error
     let log = Logger::new(settings.log_level.unwrap_or_default(), &name);
     let options = Options {
         log: log.clone(),
-        udp: settings.offloads.udp(),
+        udp: settings.device.offloads.udp(),
         control_socket: Some(socket),
-        memory_limit: settings.memory_limit.0,
-        helpers: settings.helpers.count(),
+        memory_limit: settings.device.memory_limit,
+        helpers: settings.device.helpers,
         sandbox: settings.sandbox.clone(),
     };
     let engine = Engine::start(&tun, options).map_err(Error::Start)?;

@@ -16,10 +16,7 @@ use rustix::net::{AddressFamily, sockopt};
 use super::arguments::Arguments;
 use super::environment::{self, Environment};
 use super::error::Error;
-use crate::helpers::Helpers;
-use crate::memory::MemoryLimit;
-use crate::offloads::Offloads;
-use crate::queues::Queues;
+use crate::device::DeviceOptions;
 
 /// Command line and environment in one.
 #[derive(Debug)]
@@ -28,10 +25,7 @@ pub(super) struct Settings {
     tun_fd: Option<RawFd>,
     uapi_fd: Option<RawFd>,
     name_file: Option<PathBuf>,
-    pub(super) offloads: Offloads,
-    queues: Queues,
-    pub(super) helpers: Helpers,
-    pub(super) memory_limit: MemoryLimit,
+    pub(super) device: DeviceOptions,
     more_queues: Vec<RawFd>,
     pub(super) sandbox: Sandbox,
     /// None when the environment does not say.
@@ -40,24 +34,17 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new(arguments: Arguments, environment: Environment) -> Result<Self, Error> {
-        let mut offloads = arguments.offloads;
-        offloads
-            .disable(&environment.disable)
-            .map_err(Error::Offload)?;
+        let flags = arguments.flags;
+        let device = flags.over_environment().map_err(Error::Option)?;
+        let sandbox = flags.sandbox.sandbox(Reach::Process);
         Ok(Self {
             interface: arguments.interface,
             tun_fd: environment.tun_fd,
             uapi_fd: environment.uapi_fd,
             name_file: environment.name_file,
-            offloads,
-            queues: arguments.queues.or(environment.queues),
-            helpers: arguments.helpers.or(environment.helpers),
-            memory_limit: arguments.memory_limit.or(environment.memory_limit),
+            device,
             more_queues: environment.more_queues,
-            sandbox: arguments
-                .sandbox
-                .sandbox(Reach::Process)
-                .map_err(Error::Sandbox)?,
+            sandbox: sandbox.map_err(Error::Sandbox)?,
             log_level: environment.log_level,
         })
     }
@@ -69,8 +56,8 @@ pub(super) fn create(
     inherited: &mut Inherited,
 ) -> Result<(Tun, ControlSocket), Error> {
     let options = TunOptions {
-        queues: settings.queues.count(),
-        offloads: settings.offloads.tun,
+        queues: settings.device.queues,
+        offloads: settings.device.offloads.tun,
         ..TunOptions::default()
     };
     let tun = match settings.tun_fd {

@@ -9,7 +9,8 @@ use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 use hushwire_quick::Failure;
 
-use crate::sandbox::ChoiceError;
+use crate::device::OptionError;
+use crate::device::sandbox::ChoiceError;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -21,6 +22,7 @@ pub(super) enum Error {
     Failed(Failure),
     /// IPv6 is off here, and yet in use.
     Ipv6,
+    Option(OptionError),
     Read(PathBuf, io::Error),
     Retries(String),
     Sandbox(ChoiceError),
@@ -47,6 +49,7 @@ impl fmt::Display for Error {
                  through the tunnel would not; `sysctl net.ipv6.conf.default.disable_ipv6=0`, or \
                  take the IPv6 prefixes out of the file",
             ),
+            Self::Option(error) => error.fmt(f),
             Self::Read(path, error) => write!(
                 f,
                 "cannot read {}: {error}; name a configuration file, or an interface that has \

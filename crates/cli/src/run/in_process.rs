@@ -15,10 +15,7 @@ use hushwire_quick::{Around, Failure, Live, Operation, System};
 use super::configuration::warn;
 use super::engine::RunningEngine;
 use super::error::Error;
-use crate::helpers::Helpers;
-use crate::memory::MemoryLimit;
-use crate::offloads::Offloads;
-use crate::queues::Queues;
+use crate::device::DeviceOptions;
 
 /// The running system, with an engine of ours in the place of a daemon. What a container is
 /// seldom allowed to do is tried, and its failure told.
@@ -31,15 +28,6 @@ pub(super) struct InProcess<'a> {
     /// The keys and peers, with the addresses of all endpoints.
     update: Rc<DeviceUpdate>,
     device: Option<OwnDevice>,
-}
-
-/// How the device is run.
-#[derive(Clone, Copy)]
-pub(super) struct DeviceOptions {
-    pub(super) offloads: Offloads,
-    pub(super) queues: Queues,
-    pub(super) helpers: Helpers,
-    pub(super) memory_limit: MemoryLimit,
 }
 
 /// The fields go in their order.
@@ -77,7 +65,7 @@ impl<'a> InProcess<'a> {
 
     fn start(&mut self) -> Result<(), Error> {
         let options = TunOptions {
-            queues: self.options.queues.count(),
+            queues: self.options.queues,
             offloads: self.options.offloads.tun,
             ..TunOptions::default()
         };
@@ -92,8 +80,8 @@ impl<'a> InProcess<'a> {
                 ..self.options.offloads.udp()
             },
             control_socket: Some(socket),
-            memory_limit: self.options.memory_limit.0,
-            helpers: self.options.helpers.count(),
+            memory_limit: self.options.memory_limit,
+            helpers: self.options.helpers,
             sandbox: self.sandbox.clone(),
         };
         let engine = Engine::start(&tun, options).map_err(Error::Start)?;

@@ -24,15 +24,15 @@ use hushwire_quick::{
     save_operation,
 };
 
+use crate::device::offloads;
 use crate::hardening::keep_device_private;
-use crate::offloads;
 use crate::program::fail;
 use crate::quick::environment;
 use crate::signals::EndRequests;
 use arguments::{Arguments, Request};
 use configuration::{Configuration, warn};
 use error::Error;
-use in_process::{DeviceOptions, InProcess};
+use in_process::InProcess;
 
 /// Runs the command with the words after `run`.
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
@@ -57,7 +57,8 @@ pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
 
 fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     keep_device_private();
-    let sandbox = arguments.sandbox.sandbox(Reach::Threads);
+    let device = arguments.flags.over_environment().map_err(Error::Option)?;
+    let sandbox = arguments.flags.sandbox.sandbox(Reach::Threads);
     let sandbox = sandbox.map_err(Error::Sandbox)?;
     let configuration = Configuration::load(arguments)?;
     // Before signals are caught: a name server that does not answer may take minutes.
@@ -72,12 +73,6 @@ fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
         return Err(Error::Exists(interface.clone()));
     }
     let options = options(&configuration.file, arguments, &mut live)?;
-    let device = DeviceOptions {
-        offloads: arguments.offloads,
-        queues: arguments.queues,
-        helpers: arguments.helpers,
-        memory_limit: arguments.memory_limit,
-    };
     let mut system = InProcess::new(live, interface, device, sandbox, end.clone(), update);
     let mut output = io::stderr();
     let mut transaction =

@@ -36,13 +36,17 @@ impl fmt::Display for UnknownOffload {
     }
 }
 
-impl Offloads {
-    pub(crate) const ALL: Self = Self {
-        tun: OffloadSet::ALL,
-        udp_gso: true,
-        udp_gro: true,
-    };
+impl Default for Offloads {
+    fn default() -> Self {
+        Self {
+            tun: OffloadSet::ALL,
+            udp_gso: true,
+            udp_gro: true,
+        }
+    }
+}
 
+impl Offloads {
     /// Switches off what a list such as `tun-uso,udp-gso` names. Empty elements are nothing.
     pub(crate) fn disable(&mut self, list: &str) -> Result<(), UnknownOffload> {
         let names = list.split(',').map(str::trim);
@@ -105,7 +109,7 @@ mod tests {
     use super::*;
 
     fn without(list: &str) -> Offloads {
-        let mut offloads = Offloads::ALL;
+        let mut offloads = Offloads::default();
         offloads.disable(list).unwrap();
         offloads
     }
@@ -120,7 +124,7 @@ mod tests {
                 .filter(|on| *on)
                 .count()
         };
-        let all = on(Offloads::ALL);
+        let all = on(Offloads::default());
         for name in names().filter(|name| *name != ALL) {
             assert_eq!(on(without(name)), all - 1, "{name}");
         }
@@ -140,12 +144,15 @@ mod tests {
         let some = without(" tun-uso, ,udp-gro");
         assert!(!some.tun.uso && some.tun.tso4);
         assert!(some.udp().gso && !some.udp().gro);
-        assert_eq!(without(""), Offloads::ALL);
+        assert_eq!(without(""), Offloads::default());
     }
 
     #[test]
     fn a_wrong_name_is_told_with_the_right_ones() {
-        let error = Offloads::ALL.clone().disable("udp-gso,gso").unwrap_err();
+        let error = Offloads::default()
+            .clone()
+            .disable("udp-gso,gso")
+            .unwrap_err();
         let text = error.to_string();
         assert!(
             text.contains("`gso`") && text.contains("tun-tso4, "),
