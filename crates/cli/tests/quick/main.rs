@@ -9,6 +9,7 @@ mod faults;
 mod iptables;
 mod keys;
 mod killed;
+mod killed_save;
 mod own;
 mod reload;
 mod resolved;
