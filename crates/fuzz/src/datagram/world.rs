@@ -357,7 +357,8 @@ impl World {
     }
 
     pub(super) fn move_host(&mut self, peer: usize, number: u8) {
-        self.hosts[peer].address = SocketAddr::from(([198, 51, 100, number], 1000 + peer as u16));
+        let place = SocketAddr::from(([198, 51, 100, number], 1000 + peer as u16));
+        self.hosts[peer].move_to(place);
     }
 
     /// Left alone on a good network, the victim reaches every peer, and is reached.

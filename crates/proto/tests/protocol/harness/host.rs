@@ -257,6 +257,16 @@ impl Host {
         }
     }
 
+    /// The host has another address from now on, and its system says so.
+    pub(crate) fn move_to(&mut self, address: SocketAddr) {
+        self.address = address;
+        for peer in self.device.peers() {
+            if let Some(path) = peer.shared().path() {
+                peer.shared().forget_source(path);
+            }
+        }
+    }
+
     /// What the host wants to send now.
     pub(crate) fn take_outgoing(&mut self) -> Vec<Outgoing> {
         let mut outgoing = std::mem::take(&mut self.outgoing);

@@ -475,12 +475,6 @@ impl Net {
 
     /// The host has another address from now on, and its system says so.
     pub(crate) fn move_host(&mut self, host: usize, address: &str) {
-        let host = &mut self.hosts[host];
-        host.address = address.parse().unwrap();
-        for peer in host.device.peers() {
-            if let Some(path) = peer.shared().path() {
-                peer.shared().forget_source(path);
-            }
-        }
+        self.hosts[host].move_to(address.parse().unwrap());
     }
 }
