@@ -14,6 +14,8 @@ pub struct Status {
     pub up: Option<bool>,
     /// Whether handshakes are answered with cookies just now, because too many come.
     pub under_load: Option<bool>,
+    /// Whether the device has a private key, without which it says nothing.
+    pub has_private_key: Option<bool>,
     /// The daemon's process.
     pub pid: Option<u64>,
     /// Seconds since the device was started.
@@ -22,6 +24,8 @@ pub struct Status {
     pub mtu: Option<u64>,
     /// How many peers there are.
     pub peers: Option<u64>,
+    /// Peers that have not answered a handshake, and with which there is no session.
+    pub unanswered: Option<u64>,
     /// How many allowed IPs there are, of all peers.
     pub allowed_ips: Option<u64>,
     /// Queues of the TUN device, each with sockets of its own.
@@ -101,13 +105,18 @@ impl Count {
 impl Status {
     /// What is or is not, by name.
     #[must_use]
-    pub const fn flags(&self) -> [(&'static str, Option<bool>); 2] {
-        [("up", self.up), ("under_load", self.under_load)]
+    pub const fn flags(&self) -> [(&'static str, Option<bool>); 3] {
+        [
+            ("up", self.up),
+            ("has_private_key", self.has_private_key),
+            ("under_load", self.under_load),
+        ]
     }
 
     pub(crate) fn flag_mut(&mut self, name: &str) -> Option<&mut Option<bool>> {
         Some(match name {
             "up" => &mut self.up,
+            "has_private_key" => &mut self.has_private_key,
             "under_load" => &mut self.under_load,
             _ => return None,
         })
@@ -115,12 +124,13 @@ impl Status {
 
     /// The single numbers by name.
     #[must_use]
-    pub const fn numbers(&self) -> [(&'static str, Option<u64>); 13] {
+    pub const fn numbers(&self) -> [(&'static str, Option<u64>); 14] {
         [
             ("pid", self.pid),
             ("uptime", self.uptime),
             ("mtu", self.mtu),
             ("peers", self.peers),
+            ("unanswered", self.unanswered),
             ("allowed_ips", self.allowed_ips),
             ("queues", self.queues),
             ("threads", self.threads),
@@ -139,6 +149,7 @@ impl Status {
             "uptime" => &mut self.uptime,
             "mtu" => &mut self.mtu,
             "peers" => &mut self.peers,
+            "unanswered" => &mut self.unanswered,
             "allowed_ips" => &mut self.allowed_ips,
             "queues" => &mut self.queues,
             "threads" => &mut self.threads,

@@ -45,3 +45,4 @@ pub use log::{Level, Logger};
 pub use report::OffloadReport;
 pub use start::{Engine, Options, StartError, Stopper};
 pub use stats::{DropReason, HandshakeEvent, Stats};
+pub use status::NO_SESSION;

@@ -22,6 +22,8 @@ use crate::uapi::contents;
 
 /// What it is called that the memory stays out of swap.
 const SWAP: &str = "swap-lock";
+/// The counter of packets that waited for a session in vain.
+pub const NO_SESSION: &str = "no-session";
 
 /// What a status tells that no other part of the device knows.
 pub(crate) struct Vitals {
@@ -53,22 +55,25 @@ impl Vitals {
     /// How the device is doing.
     pub(crate) fn tell(&self, dataplane: &Dataplane<Sockets>, state: &State) -> Status {
         let now = clock::monotonic();
-        let (up, under_load, contents) = {
-            let device = state.device();
-            let under_load = device.is_under_load(now);
-            (device.is_up(), under_load, contents(&device))
-        };
         let memory = dataplane.memory();
         let pool = dataplane.helpers();
+        let device = state.device();
+        let contents = contents(&device);
+        let of_device = Status {
+            up: Some(device.is_up()),
+            has_private_key: Some(device.public_key().is_some()),
+            under_load: Some(device.is_under_load(now)),
+            peers: Some(contents.peers as u64),
+            unanswered: Some(device.unanswered(now) as u64),
+            allowed_ips: Some(contents.allowed_ips as u64),
+            ..Status::default()
+        };
+        drop(device);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            up: Some(up),
-            under_load: Some(under_load),
             pid: Some(std::process::id().into()),
             uptime: Some(now.saturating_since(self.started).as_secs()),
             mtu: Some(dataplane.mtu() as u64),
-            peers: Some(contents.peers as u64),
-            allowed_ips: Some(contents.allowed_ips as u64),
             queues: Some(dataplane.lanes().len() as u64),
             threads: Some(self.threads.load(Ordering::Relaxed) as u64),
             helpers: Some(pool.map_or(0, |pool| pool.helpers() as u64)),
@@ -81,8 +86,9 @@ impl Vitals {
             offloads: offload_features(&self.offloads, dataplane),
             buffers: buffers(dataplane),
             handshakes: handshakes(dataplane.stats()),
-            dropped: dropped(dataplane.stats()),
+            dropped: dropped(dataplane),
             udp: udp(dataplane),
+            ..of_device
         }
     }
 
@@ -106,10 +112,14 @@ fn handshakes(stats: &Stats) -> Vec<Count> {
         .into()
 }
 
-fn dropped(stats: &Stats) -> Vec<Count> {
-    DropReason::ALL
-        .map(|reason| Count::new(reason.name(), stats.dropped(reason)))
-        .into()
+fn dropped(dataplane: &Dataplane<Sockets>) -> Vec<Count> {
+    let waited = dataplane.tables().staging().dropped();
+    let reasons = DropReason::ALL.into_iter().map(|reason| {
+        let count = dataplane.stats().dropped(reason);
+        Count::new(reason.name(), count)
+    });
+    // The protocol counts these itself.
+    reasons.chain([Count::new(NO_SESSION, waited)]).collect()
 }
 
 /// Those of the first queue's sockets; the others were opened in the same way.

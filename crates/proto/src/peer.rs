@@ -233,6 +233,11 @@ impl<C: Crypto> Peer<C> {
         self.staged.take()
     }
 
+    /// Drops what waits: the peer does not answer.
+    pub(crate) fn drop_staged(&self) {
+        self.staged.give_up();
+    }
+
     /// Has what waits, if anything does, count as staged anew.
     pub(crate) fn send_staged(&self) {
         if self.has_staged() {

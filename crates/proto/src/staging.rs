@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::constants::{STAGED_BYTES_MAX, STAGED_PACKETS_MAX};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What a packet takes besides its bytes: its place in the queue and what the allocator adds.
 const PACKET_OVERHEAD: usize = 64;
@@ -17,6 +17,8 @@ const PACKET_OVERHEAD: usize = 64;
 pub struct StagingBudget {
     used: AtomicUsize,
     max: AtomicUsize,
+    /// Packets that no session came for.
+    dropped: AtomicU64,
 }
 
 impl Default for StagingBudget {
@@ -24,6 +26,7 @@ impl Default for StagingBudget {
         Self {
             used: AtomicUsize::new(0),
             max: AtomicUsize::new(STAGED_BYTES_MAX),
+            dropped: AtomicU64::new(0),
         }
     }
 }
@@ -33,6 +36,16 @@ impl StagingBudget {
     #[must_use]
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Packets that were dropped: no session came, or too many waited for it.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn count_dropped(&self, packets: usize) {
+        self.dropped.fetch_add(packets as u64, Ordering::Relaxed);
     }
 
     /// Changes how many there may be. What waits already is not dropped.
@@ -77,7 +90,7 @@ impl Staging {
         }
         while !self.budget.take(cost(&packet)) {
             if !self.drop_oldest(&mut packets) {
-                return;
+                return self.budget.count_dropped(1);
             }
         }
         packets.push_back(packet);
@@ -87,6 +100,7 @@ impl Staging {
         let oldest = packets.pop_front();
         if let Some(packet) = &oldest {
             self.budget.give_back(cost(packet));
+            self.budget.count_dropped(1);
         }
         oldest.is_some()
     }
@@ -96,6 +110,11 @@ impl Staging {
         let packets = core::mem::take(&mut *self.packets.lock());
         self.budget.give_back(packets.iter().map(cost).sum());
         packets
+    }
+
+    /// Drops all of them: there will be no session.
+    pub(crate) fn give_up(&self) {
+        self.budget.count_dropped(self.take().len());
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -133,7 +152,7 @@ mod tests {
         assert_eq!(budget.used(), STAGED_PACKETS_MAX * (100 + PACKET_OVERHEAD));
         let packets = staging.take();
         assert_eq!((packets.len(), packets[0][0]), (STAGED_PACKETS_MAX, 1));
-        assert_eq!(budget.used(), 0);
+        assert_eq!((budget.used(), budget.dropped()), (0, 1));
     }
 
     #[test]
@@ -165,6 +184,22 @@ mod tests {
         let staging = Staging::new(Arc::clone(&budget));
         staging.push(packet(1, 1000));
         assert!(staging.is_empty() && budget.used() == 0);
+        assert_eq!(budget.dropped(), 1);
+    }
+
+    #[test]
+    fn what_no_session_came_for_is_counted() {
+        let budget = Arc::new(StagingBudget::default());
+        let staging = Staging::new(Arc::clone(&budget));
+        for number in 0..3 {
+            staging.push(packet(number, 100));
+        }
+        staging.give_up();
+        assert!(staging.is_empty());
+        assert_eq!((budget.used(), budget.dropped()), (0, 3));
+        staging.push(packet(1, 100));
+        assert_eq!(staging.take().len(), 1);
+        assert_eq!(budget.dropped(), 3, "what is taken out is not lost");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is wrong with a device, and what to do about it.
 
 use hushwire_config::status::{Count, Status};
+use hushwire_engine::NO_SESSION;
 
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,12 @@ pub(super) fn of(name: &str, status: &Status) -> Vec<Problem> {
         let advice = format!("`ip link set {name} up`");
         problems.push(Problem::new("the interface is down", advice));
     }
+    if status.has_private_key == Some(false) {
+        let advice = format!("`hushwire set {name} private-key FILE`");
+        let what = "there is no private key: nothing can be sent or received";
+        problems.push(Problem::new(what, advice));
+    }
+    problems.extend(unanswered(name, status));
     let lists = [
         (&status.dropped, DROPPED),
         (&status.handshakes, HANDSHAKES),
@@ -45,6 +52,19 @@ pub(super) fn of(name: &str, status: &Status) -> Vec<Problem> {
     problems.extend(offloads(status));
     problems.extend(sandbox(status));
     problems
+}
+
+fn unanswered(name: &str, status: &Status) -> Option<Problem> {
+    let what = match status.unanswered? {
+        0 => return None,
+        1 => "1 peer has not answered the last handshake".to_owned(),
+        several => format!("{several} peers have not answered the last handshake"),
+    };
+    let advice = format!(
+        "`hushwire show {name}` has the peers' endpoints: is the other end up, does its firewall let UDP in, has it \
+         this one's public key?"
+    );
+    Some(Problem::new(what, advice))
 }
 
 /// What a counter that is not zero means.
@@ -100,6 +120,12 @@ const DROPPED: &[Cause] = &[
         "packet",
         "dropped on the way out: it is not known where the peer is",
         "`hushwire set {} peer KEY endpoint HOST:PORT`, or the peer has to speak first",
+    ),
+    cause(
+        NO_SESSION,
+        "packet",
+        "dropped on the way out: the peer did not answer, so there was no session for it",
+        "see to the peers that do not answer; `hushwire show {}` tells when they last did",
     ),
     cause(
         "source-not-allowed",
@@ -287,12 +313,24 @@ mod tests {
         use hushwire_engine::{DropReason, HandshakeEvent};
         for cause in DROPPED {
             let known = DropReason::ALL.map(DropReason::name);
-            assert!(known.contains(&cause.counter), "{}", cause.counter);
+            let is_known = known.contains(&cause.counter) || cause.counter == NO_SESSION;
+            assert!(is_known, "{}", cause.counter);
         }
         for cause in HANDSHAKES {
             let known = HandshakeEvent::ALL.map(HandshakeEvent::name);
             assert!(known.contains(&cause.counter), "{}", cause.counter);
         }
+    }
+
+    #[test]
+    fn peers_that_do_not_answer_and_no_key_are_told() {
+        let of = |count| first(|status| status.unanswered = Some(count));
+        assert_eq!(of(0), None);
+        assert!(of(1).is_some_and(|told| told.starts_with("1 peer has ")));
+        assert!(of(2).is_some_and(|told| told.starts_with("2 peers have ")));
+        let key = |there| first(|status| status.has_private_key = Some(there));
+        assert_eq!(key(true), None);
+        assert!(key(false).is_some_and(|told| told.contains("no private key")));
     }
 
     #[test]

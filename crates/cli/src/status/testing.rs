@@ -9,11 +9,13 @@ pub(super) fn troubled() -> Report {
     let status = Status {
         version: "0.1.0".to_owned(),
         up: Some(true),
+        has_private_key: Some(true),
         under_load: Some(false),
         pid: Some(4711),
         uptime: Some(3661),
         mtu: Some(1420),
         peers: Some(3),
+        unanswered: Some(1),
         allowed_ips: Some(7),
         queues: Some(1),
         threads: Some(5),

@@ -148,11 +148,11 @@ fn link(status: &Status) -> String {
 }
 
 fn peers(status: &Status) -> String {
-    format!(
-        "{}, allowed IPs: {}",
-        number(status.peers),
-        number(status.allowed_ips)
-    )
+    let mut text = number(status.peers);
+    if let Some(unanswered) = status.unanswered.filter(|peers| *peers > 0) {
+        text += &format!(", without an answer: {unanswered}");
+    }
+    text + &format!(", allowed IPs: {}", number(status.allowed_ips))
 }
 
 fn threads(status: &Status) -> String {
@@ -250,6 +250,9 @@ mod tests {
         let text = of(&[testing::troubled()], false);
         let expected = "\
 interface: wg0
+  problem:    1 peer has not answered the last handshake
+              → `hushwire show wg0` has the peers' endpoints: is the other end
+                up, does its firewall let UDP in, has it this one's public key?
   problem:    12 packets dropped on the way out: no peer has the destination
               among its allowed IPs
               → `hushwire set wg0 peer KEY allowed-ips +ADDRESS` gives it to a
@@ -263,7 +266,7 @@ interface: wg0
   daemon:     hushwire 0.1.0, process 4711, running for 1 hour, 1 minute, 1
               second
   link:       up, MTU 1420
-  peers:      3, allowed IPs: 7
+  peers:      3, without an answer: 1, allowed IPs: 7
   threads:    5, queues: 1, helpers: 1 (1234 buffers)
   memory:     11.44 MiB resident, no limit
   handshakes: accepted 5
@@ -284,7 +287,7 @@ interface: wg0
         let reports = [testing::troubled(), testing::of_kernel()];
         let coloured = of(&reports, true);
         assert!(coloured.starts_with("\x1b[32m\x1b[1minterface\x1b[0m: \x1b[32mwg0\x1b[0m\n"));
-        assert!(coloured.contains("  \x1b[31m\x1b[1mproblem\x1b[0m:    12 packets"));
+        assert!(coloured.contains("  \x1b[31m\x1b[1mproblem\x1b[0m:    1 peer"));
         let mut plain = coloured;
         for code in [RESET, BOLD, RED, GREEN] {
             plain = plain.replace(code, "");

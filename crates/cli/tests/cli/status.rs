@@ -14,6 +14,12 @@ fn world() -> (Lab, Host) {
     (lab, host)
 }
 
+/// Gives an interface a private key, and what else is said.
+fn configure(host: &Host, name: &str, lines: &str) {
+    let set = format!("set=1\nprivate_key={}\n{lines}\n", "58".repeat(32));
+    assert_eq!(host.uapi(name, &set).unwrap(), "errno=0\n\n");
+}
+
 /// A daemon in the background, under the strict sandbox: a call for its answer that is on no list
 /// would end it.
 fn start(host: &Host, words: &[&str]) {
@@ -58,6 +64,9 @@ fn a_daemon_that_drops_packets_says_why_and_what_to_do() {
     let (_lab, host) = world();
     start(&host, &["wg0"]);
     host.address("wg0", "10.0.0.1/24").unwrap();
+    let keyless = status(&host, &["wg0"]).stdout;
+    assert!(keyless.contains("there is no private key"), "{keyless}");
+    configure(&host, "wg0", "");
     let down = status(&host, &["wg0"]).stdout;
     assert_eq!(lines_with(&down, "problem").len(), 1, "{down}");
     assert!(down.contains("the interface is down"), "{down}");
@@ -118,6 +127,7 @@ fn a_daemon_tells_what_it_makes_use_of() {
             "wg0",
         ],
     );
+    configure(&host, "wg0", "");
     host.mtu("wg0", 1300).unwrap();
     wait_until(LIMIT, "the MTU", || interface(&host, "wg0")["mtu"] == 1300).unwrap();
     let told = interface(&host, "wg0");
@@ -144,6 +154,35 @@ fn a_daemon_tells_what_it_makes_use_of() {
     let down = "the interface is down";
     assert_eq!(told["problems"].as_array().unwrap().len(), 1, "{told}");
     assert_eq!(told["problems"][0]["problem"], down);
+}
+
+#[test]
+fn a_peer_that_does_not_answer_is_told() {
+    let (_lab, host) = world();
+    start(&host, &["wg0"]);
+    host.address("wg0", "10.0.0.1/24").unwrap();
+    host.up("lo").unwrap();
+    host.up("wg0").unwrap();
+    // Nobody listens there. More packets than wait for a session.
+    let peer = format!(
+        "public_key={}\nendpoint=127.0.0.1:9\nallowed_ip=10.0.0.2/32\n",
+        "c5".repeat(32)
+    );
+    configure(&host, "wg0", &peer);
+    host.run(|| {
+        let socket = UdpSocket::bind("10.0.0.1:0").unwrap();
+        for _ in 0..200 {
+            socket.send_to(b"is anybody there?", "10.0.0.2:9").unwrap();
+        }
+    });
+    wait_until(LIMIT, "the handshake and the drops to be told", || {
+        let told = interface(&host, "wg0");
+        told["unanswered"] == 1 && told["dropped"]["no-session"].as_u64() > Some(0)
+    })
+    .unwrap();
+    let text = status(&host, &["wg0"]).stdout;
+    let first = text.lines().nth(1).unwrap();
+    assert!(first.contains("1 peer has not answered"), "{text}");
 }
 
 #[test]

@@ -294,8 +294,8 @@ mod tests {
     prop_compose! {
         fn statuses()(
             version in "[!-~]{1,20}",
-            flags in any::<[Option<bool>; 2]>(),
-            numbers in any::<[Option<u64>; 11]>(),
+            flags in prop::collection::vec(any::<Option<bool>>(), Status::default().flags().len()),
+            numbers in prop::collection::vec(any::<Option<u64>>(), Status::default().numbers().len()),
             features in [features(), features()],
             counts in [counts(), counts(), counts(), counts()],
         ) -> Status {

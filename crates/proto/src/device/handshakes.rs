@@ -124,6 +124,14 @@ impl<C: Crypto> Device<C> {
         self.load.is_under_load(now)
     }
 
+    /// Peers that have not answered an initiation, and with which there is no session either. Looks
+    /// at each peer that a handshake is under way with.
+    #[must_use]
+    pub fn unanswered(&self, now: Instant) -> usize {
+        let asked = self.pending.values().filter_map(|id| self.peers.get(id));
+        asked.filter(|peer| !peer.shared.can_send(now)).count()
+    }
+
     fn receive_initiation(
         &mut self,
         now: Now,

@@ -342,3 +342,36 @@ fn a_peer_at_rest_is_small() {
     let shared = size_of::<crate::Peer<DefaultCrypto>>();
     assert!(state + shared <= 900, "{state} + {shared} bytes");
 }
+
+#[test]
+fn a_peer_is_unanswered_until_there_is_a_session() {
+    let mut pair = Pair::new();
+    let unanswered = |pair: &Pair| pair.devices[0].unanswered(pair.now.monotonic);
+    assert_eq!(unanswered(&pair), 0);
+    pair.send(0);
+    assert_eq!(unanswered(&pair), 1);
+    pair.drive();
+    assert_eq!(unanswered(&pair), 0);
+    // A handshake under way beside a session is none of it.
+    let mut pair = Pair::connected();
+    pair.set_counter(0, REKEY_MESSAGES);
+    pair.send(0);
+    assert_eq!((pair.devices[0].pending.len(), unanswered(&pair)), (1, 0));
+}
+
+#[test]
+fn packets_for_a_peer_that_never_answers_are_counted_when_it_is_given_up() {
+    let mut pair = Pair::new();
+    for _ in 0..3 {
+        pair.send(0);
+    }
+    let dropped = |pair: &Pair| pair.devices[0].tables.staging().dropped();
+    let mut lost = vec![];
+    for _ in 0..100 {
+        pair.now.monotonic = pair.now.monotonic + Duration::from_secs(1);
+        pair.devices[0].handle_timeout(pair.now);
+        while pair.devices[0].poll_transmit(&mut lost).is_some() {}
+    }
+    assert_eq!(dropped(&pair), 3);
+    assert_eq!(pair.devices[0].unanswered(pair.now.monotonic), 1);
+}

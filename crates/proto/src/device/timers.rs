@@ -278,7 +278,7 @@ impl<C: Crypto> PeerState<C> {
     /// The peer counts as gone: what waits for it is dropped, and its keys go in a while.
     fn give_up(&mut self, now: Instant) {
         self.wanted_since = None;
-        self.shared.take_staged();
+        self.shared.drop_staged();
         self.shared.activity().forget_unanswered_received();
         if self.timers.zero_keys.is_none() {
             self.timers.zero_keys = Some(now + ZERO_KEYS_AFTER);
