@@ -14,8 +14,13 @@ const INTERPRETED: &[(&str, &[&str])] = &[
     ("hushwire-netlink", &["attribute", "prefix"]),
 ];
 
-/// The crates with `unsafe` whose tests run under AddressSanitizer.
-const SANITIZED: &[&str] = &["hushwire-io", "hushwire-netlink", "hushwire-aead"];
+/// The crates with `unsafe` whose tests run under AddressSanitizer, and which tests do not.
+const SANITIZED: &[(&str, &[&str])] = &[
+    // AddressSanitizer has an allocator of its own, which knows nothing of mallopt(3).
+    ("hushwire-io", &["what_was_freed_in_any_thread_goes_back"]),
+    ("hushwire-netlink", &[]),
+    ("hushwire-aead", &[]),
+];
 
 /// Where instrumented code runs; with a target named, build scripts are left as they are.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -40,13 +45,17 @@ pub(crate) fn miri(paths: &Paths) -> Result<()> {
 
 /// Runs the tests of the crates with `unsafe` with AddressSanitizer in them. Some need root.
 pub(crate) fn sanitize(paths: &Paths) -> Result<()> {
-    for package in SANITIZED {
+    for (package, left_out) in SANITIZED {
         let mut command = nightly(paths);
         command
             .env("RUSTFLAGS", "-Zsanitizer=address")
             .args(["test", "--package", package, "--lib", "--tests"])
             .args(["--target", TARGET, "--target-dir"])
-            .arg(paths.target().join("sanitize"));
+            .arg(paths.target().join("sanitize"))
+            .arg("--");
+        for test in *left_out {
+            command.args(["--skip", test]);
+        }
         run(&mut command)?;
     }
     Ok(())
