@@ -53,7 +53,11 @@ fn main() -> io::Result<()> {
     for (path, text) in files {
         let file = share.join(&path);
         write(&file, &text)?;
-        list += &format!("    ({path:?}, include_str!({file:?})),\n");
+        // Relative to the list: where it was built is not to be told by what was built.
+        list += &format!(
+            "    ({path:?}, include_str!({:?})),\n",
+            format!("share/{path}")
+        );
     }
     write(&out.join("share.rs"), &(list + "]\n"))
 }

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 use std::{env, fmt};
@@ -255,7 +255,13 @@ pub fn peers_directory() -> PathBuf {
     }
 }
 
+/// The workspace that the running program belongs to, by where cargo or whoever it was started it. The compiler could tell
+/// too, but then its place would be in every program that this is part of, and no two builds would be the same.
 fn workspace() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    workspace.canonicalize().unwrap_or(workspace)
+    let start = env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .or_else(|| env::current_dir().ok())
+        .unwrap_or_default();
+    let found = start.ancestors().find(|at| at.join("Cargo.lock").is_file());
+    found.unwrap_or(&start).to_owned()
 }

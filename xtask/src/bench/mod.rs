@@ -53,7 +53,7 @@ pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
         "env",
         "measure: that makes network namespaces and TUN devices",
     )?;
-    for name in ["CARGO_TARGET_DIR", "PATH"] {
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "PATH"] {
         if let Some(value) = env::var_os(name) {
             let mut pair = std::ffi::OsString::from(format!("{name}="));
             pair.push(value);

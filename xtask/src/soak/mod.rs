@@ -41,7 +41,7 @@ pub(crate) fn soak(paths: &Paths, arguments: &[String]) -> Result<()> {
     }
     let own = env::current_exe().map_err(Error::file("find", "this program"))?;
     let mut command = as_root("env", "soak: that makes network namespaces and TUN devices")?;
-    for name in ["CARGO_TARGET_DIR", "PATH"] {
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "PATH"] {
         if let Some(value) = env::var_os(name) {
             let mut pair = std::ffi::OsString::from(format!("{name}="));
             pair.push(value);
