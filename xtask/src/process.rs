@@ -57,6 +57,22 @@ pub(crate) fn as_root(program: impl AsRef<OsStr>, what_for: &str) -> Result<Comm
     Ok(command)
 }
 
+/// Has root run this program, with these arguments and what it needs of the environment.
+///
+/// `what_for` as for [`as_root`].
+pub(crate) fn again_as_root(what_for: &str, subcommand: &str, arguments: &[String]) -> Result<()> {
+    let own = env::current_exe().map_err(Error::file("find", "this program"))?;
+    let mut command = as_root("env", what_for)?;
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "PATH"] {
+        if let Some(value) = env::var_os(name) {
+            let mut pair = OsString::from(format!("{name}="));
+            pair.push(value);
+            command.arg(pair);
+        }
+    }
+    run(command.arg(own).arg(subcommand).args(arguments))
+}
+
 /// Whether this process is the superuser's.
 pub(crate) fn is_root() -> Result<bool> {
     let out = output(Command::new("id").arg("-u"))?;

@@ -2,8 +2,9 @@
 //!
 //! [`Engine::start`] takes a TUN device and runs four threads: *egress* (TUN to UDP), *ingress*
 //! (UDP to TUN), *control* (handshakes, timers, changes of device and routes) and, with a control
-//! socket, *uapi*; with [`Options::helpers`] also some that seal and open for the first two. The protocol itself is `hushwire-proto`; the data path takes shared keypairs
-//! out of it and never waits for its lock.
+//! socket, *uapi*; with [`Options::helpers`] also some that seal and open for the first two. The
+//! protocol itself is `hushwire-proto`; the data path takes shared keypairs out of it and never waits
+//! for its lock.
 #![forbid(unsafe_code)]
 
 mod binding;

@@ -1,8 +1,9 @@
 //! What was dropped, and why; and what became of handshakes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use hushwire_proto::decapsulate::Refused;
 use hushwire_proto::device::Dropped;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a packet was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

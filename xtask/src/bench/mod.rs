@@ -10,7 +10,6 @@ mod options;
 mod plan;
 mod report;
 
-use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +22,7 @@ use plan::Plan;
 
 use crate::error::{Error, Result};
 use crate::paths::Paths;
-use crate::process::{as_root, cargo, is_root, run};
+use crate::process::{again_as_root, cargo, is_root, run};
 use crate::{instructions, packages, peers};
 
 /// Builds and installs what is measured, then measures; as an ordinary user the latter through sudo.
@@ -48,19 +47,11 @@ pub(crate) fn bench(paths: &Paths, arguments: &[String]) -> Result<()> {
     if is_root()? {
         return measure(paths, arguments);
     }
-    let own = env::current_exe().map_err(Error::file("find", "this program"))?;
-    let mut command = as_root(
-        "env",
+    again_as_root(
         "measure: that makes network namespaces and TUN devices",
-    )?;
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "PATH"] {
-        if let Some(value) = env::var_os(name) {
-            let mut pair = std::ffi::OsString::from(format!("{name}="));
-            pair.push(value);
-            command.arg(pair);
-        }
-    }
-    run(command.arg(own).arg("bench-measure").args(arguments))
+        "bench-measure",
+        arguments,
+    )
 }
 
 /// The measurement itself; needs root and everything in place.

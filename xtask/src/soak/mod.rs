@@ -9,7 +9,6 @@ mod restarts;
 mod scene;
 mod traffic;
 
-use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ use scene::Scene;
 use crate::error::{Error, Result};
 use crate::packages;
 use crate::paths::Paths;
-use crate::process::{as_root, cargo, is_root, run};
+use crate::process::{again_as_root, cargo, is_root, run};
 
 /// Between two looks at the tunnels, and two events.
 const BEAT: Duration = Duration::from_secs(1);
@@ -39,16 +38,11 @@ pub(crate) fn soak(paths: &Paths, arguments: &[String]) -> Result<()> {
     if is_root()? {
         return try_it(arguments);
     }
-    let own = env::current_exe().map_err(Error::file("find", "this program"))?;
-    let mut command = as_root("env", "soak: that makes network namespaces and TUN devices")?;
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "PATH"] {
-        if let Some(value) = env::var_os(name) {
-            let mut pair = std::ffi::OsString::from(format!("{name}="));
-            pair.push(value);
-            command.arg(pair);
-        }
-    }
-    run(command.arg(own).arg("soak-try").args(arguments))
+    again_as_root(
+        "soak: that makes network namespaces and TUN devices",
+        "soak-try",
+        arguments,
+    )
 }
 
 /// The trial itself; needs root and everything in place.

@@ -10,7 +10,6 @@ use hushwire_engine::uapi::SocketError;
 use hushwire_io::tun::TunError;
 
 use crate::device::OptionError;
-use crate::device::sandbox::ChoiceError;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -32,7 +31,6 @@ pub(super) enum Error {
         number: RawFd,
     },
     Option(OptionError),
-    Sandbox(ChoiceError),
     Signals(io::Error),
     Socket(SocketError),
     Spawn(io::Error),
@@ -73,7 +71,6 @@ impl fmt::Display for Error {
                  unset the variable to have one made"
             ),
             Self::Option(error) => error.fmt(f),
-            Self::Sandbox(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),
             Self::Spawn(error) => write!(

@@ -36,7 +36,7 @@ impl Settings {
     pub(super) fn new(arguments: Arguments, environment: Environment) -> Result<Self, Error> {
         let flags = arguments.flags;
         let device = flags.over_environment().map_err(Error::Option)?;
-        let sandbox = flags.sandbox.sandbox(Reach::Process);
+        let sandbox = flags.sandbox(Reach::Process).map_err(Error::Option)?;
         Ok(Self {
             interface: arguments.interface,
             tun_fd: environment.tun_fd,
@@ -44,7 +44,7 @@ impl Settings {
             name_file: environment.name_file,
             device,
             more_queues: environment.more_queues,
-            sandbox: sandbox.map_err(Error::Sandbox)?,
+            sandbox,
             log_level: environment.log_level,
         })
     }

@@ -1,13 +1,15 @@
 //! How a device of ours is run: what `hushwired` and `hushwire run` take alike, by flag and by
 //! environment. A flag wins.
 
-pub(crate) mod count;
+mod count;
 mod memory;
 pub(crate) mod offloads;
 pub(crate) mod sandbox;
 
 use std::env;
 use std::fmt;
+
+use hushwire_engine::sandbox::{Reach, Sandbox};
 
 pub(crate) use offloads::Offloads;
 
@@ -99,6 +101,11 @@ impl Flags {
             let value = env::var_os(variable)?;
             (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
         })
+    }
+
+    /// The sandbox that was chosen, by flag or by environment.
+    pub(crate) fn sandbox(&self, reach: Reach) -> Result<Sandbox, OptionError> {
+        self.sandbox.sandbox(reach).map_err(OptionError::Sandbox)
     }
 
     fn over(

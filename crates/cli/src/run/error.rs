@@ -10,7 +10,6 @@ use hushwire_io::tun::TunError;
 use hushwire_quick::Failure;
 
 use crate::device::OptionError;
-use crate::device::sandbox::ChoiceError;
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -25,7 +24,6 @@ pub(super) enum Error {
     Option(OptionError),
     Read(PathBuf, io::Error),
     Retries(String),
-    Sandbox(ChoiceError),
     Signals(io::Error),
     Socket(SocketError),
     Start(StartError),
@@ -57,7 +55,6 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::Retries(error) => f.write_str(error),
-            Self::Sandbox(error) => error.fmt(f),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Socket(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),

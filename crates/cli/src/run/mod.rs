@@ -58,8 +58,10 @@ pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
 fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     keep_device_private();
     let device = arguments.flags.over_environment().map_err(Error::Option)?;
-    let sandbox = arguments.flags.sandbox.sandbox(Reach::Threads);
-    let sandbox = sandbox.map_err(Error::Sandbox)?;
+    let sandbox = arguments
+        .flags
+        .sandbox(Reach::Threads)
+        .map_err(Error::Option)?;
     let configuration = Configuration::load(arguments)?;
     // Before signals are caught: a name server that does not answer may take minutes.
     let update = configuration.resolve()?;

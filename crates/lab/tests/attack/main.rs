@@ -4,8 +4,8 @@
 mod answers;
 mod cookie_path;
 mod flood;
+mod one_address;
 mod order;
 mod peer;
-mod persistent;
 mod siege;
 mod silence;
