@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use crate::inet::{self, Ntop};
 use crate::number;
 use crate::port::{self, PortError};
+use crate::raw;
 
 /// An endpoint as a config file or command line names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -104,7 +105,7 @@ impl Endpoint {
         let (host, port) = split(text)?;
         let port = port::parse(port).map_err(EndpointError::Port)?;
         // No look-up gets past a NUL, and no file could hold a newline.
-        if host.is_empty() || host.contains(['\0', '\n']) {
+        if host.is_empty() || host.contains(['\0', '\n']) || !raw::is_decoded(host) {
             return Err(EndpointError::Host);
         }
         Ok(match numeric_host(host) {

@@ -48,6 +48,19 @@ pub fn encode(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
+/// Whether [`decode`] made this text, or could have: it comes back from a file as it went in.
+///
+/// Other text has a character of the 256 that stands for no byte here. In a file it would become
+/// a newline, say, or a part of a letter.
+pub(crate) fn is_decoded(text: &str) -> bool {
+    !text.contains(is_stand_in) || decode(&encode(text)) == text
+}
+
+/// Whether this is [`decode`]d text whose bytes are UTF-8 altogether.
+pub(crate) fn is_text(text: &str) -> bool {
+    is_decoded(text) && std::str::from_utf8(&encode(text)).is_ok()
+}
+
 /// The byte that a character stands for.
 pub(crate) fn byte_of(char: char) -> Option<u8> {
     u8::try_from(u32::from(char).checked_sub(FIRST)?).ok()
@@ -80,11 +93,25 @@ mod tests {
         assert_eq!(&*encode(&decode(own.as_bytes())), own.as_bytes());
     }
 
+    #[test]
+    fn a_character_that_stands_for_no_byte_is_found() {
+        for (text, are) in [
+            ("é €", (true, true)),
+            (&*decode(b"a\xf4\x8f\xbc\x8a"), (true, true)),
+            (&*decode(b"a\xff"), (true, false)),
+            ("\u{10ff0a}", (false, false)),
+            ("\u{10ffc3}\u{10ffa9}", (false, false)),
+        ] {
+            assert_eq!((is_decoded(text), is_text(text)), are, "{text:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn all_bytes_come_back(bytes: Vec<u8>) {
             let text = decode(&bytes);
             prop_assert_eq!(&*encode(&text), bytes.as_slice());
+            prop_assert!(is_decoded(&text));
         }
 
         #[test]

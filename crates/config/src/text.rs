@@ -6,6 +6,8 @@
 use std::fmt;
 use std::ops::Deref;
 
+use crate::raw;
+
 /// A piece of text cannot stand in the place it was meant for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextError;
@@ -28,7 +30,9 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// [`TextError`] if it is empty, has blanks around it, or holds a newline or NUL.
+    /// [`TextError`] if it is empty, has blanks around it, or holds a newline, a NUL or a
+    /// character that would be no such text in a file, where it stands for a byte
+    /// ([`crate::raw`]).
     pub fn new(text: impl Into<Box<str>>) -> Result<Self, TextError> {
         let text = text.into();
         let blank = |edge: Option<u8>| edge.is_none_or(crate::key_file::is_blank);
@@ -36,6 +40,7 @@ impl Line {
         if blank(bytes.first().copied())
             || blank(bytes.last().copied())
             || bytes.iter().any(|byte| matches!(byte, b'\n' | 0))
+            || !raw::is_text(&text)
         {
             return Err(TextError);
         }
@@ -52,12 +57,13 @@ impl Word {
     ///
     /// # Errors
     ///
-    /// [`TextError`] if it is empty or holds one of the characters that a word may not.
+    /// [`TextError`] if it is empty or holds one of the characters that a word may not, or one
+    /// that would be no such text in a file, where it stands for a byte ([`crate::raw`]).
     pub fn new(text: impl Into<Box<str>>) -> Result<Self, TextError> {
         let text = text.into();
         let breaks =
             |byte: &u8| crate::key_file::is_blank(*byte) || matches!(byte, b',' | b'#' | 0);
-        if text.is_empty() || text.as_bytes().iter().any(breaks) {
+        if text.is_empty() || text.as_bytes().iter().any(breaks) || !raw::is_text(&text) {
             return Err(TextError);
         }
         Ok(Self(text))
@@ -92,7 +98,16 @@ mod tests {
     #[test]
     fn a_line_is_one_line() {
         assert_eq!(&*Line::new("echo a # b").unwrap(), "echo a # b");
-        for bad in ["", " ", " a", "a\r", "a\nb", "a\0b"] {
+        for bad in [
+            "",
+            " ",
+            " a",
+            "a\r",
+            "a\nb",
+            "a\0b",
+            "a\u{10ff0a}b",
+            "\u{10ffff}",
+        ] {
             assert_eq!(Line::new(bad), Err(TextError), "{bad:?}");
         }
     }
@@ -100,7 +115,17 @@ mod tests {
     #[test]
     fn a_word_is_one_word() {
         assert_eq!(&*Word::new("fe80::1%eth0").unwrap(), "fe80::1%eth0");
-        for bad in ["", "a b", "a,b", "a#b", "a\nb", "a\0", "a\x0b"] {
+        for bad in [
+            "",
+            "a b",
+            "a,b",
+            "a#b",
+            "a\nb",
+            "a\0",
+            "a\x0b",
+            "a\u{10ff2c}b",
+            "\u{10ffff}",
+        ] {
             assert_eq!(Word::new(bad), Err(TextError), "{bad:?}");
         }
     }

@@ -7,7 +7,7 @@ use hushwire_config::device::Device;
 use hushwire_config::uapi::set::{Event, SetParser};
 use hushwire_config::uapi::{Conversation, get, reply, set};
 use hushwire_config::update::{DeviceUpdate, PeerAction, PeerSettings, PeerUpdate};
-use hushwire_config::{PresharedKey, PrivateKey};
+use hushwire_config::{PresharedKey, PrivateKey, raw};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -110,7 +110,7 @@ proptest! {
     #[test]
     fn a_config_file(config in config()) {
         let text = config.print();
-        let parsed = conf::parse(text.as_bytes(), Dialect::Quick);
+        let parsed = conf::parse(&raw::encode(&text), Dialect::Quick);
         prop_assert!(parsed.is_ok(), "{}\n{}", *text, parsed.unwrap_err());
         prop_assert_eq!(parsed.unwrap().config, config);
     }
@@ -151,7 +151,7 @@ proptest! {
         };
         let config = Config { interface, peers: config.peers };
         let text = config.print();
-        let parsed = conf::parse(text.as_bytes(), Dialect::Wg);
+        let parsed = conf::parse(&raw::encode(&text), Dialect::Wg);
         prop_assert!(parsed.is_ok(), "{}\n{}", *text, parsed.unwrap_err());
         let parsed = parsed.unwrap().config;
         prop_assert_eq!(parsed.print(), text);

@@ -10,7 +10,7 @@ use hushwire_config::device::{Device, Peer};
 use hushwire_config::endpoint::Endpoint;
 use hushwire_config::prefix::{self, AllowedIpEntry, Prefix};
 use hushwire_config::text::{Line, Word};
-use hushwire_config::{AllowedIp, PresharedKey, PrivateKey, PublicKey};
+use hushwire_config::{AllowedIp, PresharedKey, PrivateKey, PublicKey, raw};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -103,11 +103,9 @@ type KeyOrSource<K> = (Option<Spanned<K>>, Option<Spanned<KeySource>>);
 fn key_or_source<K: Clone + std::fmt::Debug + 'static>(
     key: impl Strategy<Value = K> + 'static,
 ) -> impl Strategy<Value = KeyOrSource<K>> {
-    let line =
-        |pattern: &'static str| pattern.prop_filter_map("no line", |text| Line::new(text).ok());
     let source = prop_oneof![
         line("[^\n\0#]{1,20}").prop_map(KeySource::File),
-        line("[a-z][a-z.]{0,9}").prop_map(KeySource::Credential),
+        "[a-z][a-z.]{0,9}".prop_map(|name| KeySource::Credential(Line::new(name).unwrap())),
         line("[^\n\0#][^\n\0]{0,19}").prop_map(KeySource::Command),
     ];
     prop_oneof![
@@ -117,8 +115,15 @@ fn key_or_source<K: Clone + std::fmt::Debug + 'static>(
 }
 
 pub(crate) fn hooks() -> impl Strategy<Value = Vec<Spanned<Line>>> {
-    let line = "[^\n\0]{1,20}".prop_filter_map("blank", |text| Line::new(text).ok());
-    vec(spanned(line), 0..3)
+    vec(spanned(line("[^\n\0]{1,20}")), 0..3)
+}
+
+/// Text as a file would have it, at times with characters that stand for bytes elsewhere.
+fn line(pattern: &'static str) -> impl Strategy<Value = Line> {
+    prop_oneof![9 => pattern, 1 => "[a\u{10fefe}-\u{10ffff}]{1,9}"]
+        .prop_filter_map("no line", |text| {
+            Line::new(&*raw::decode(text.as_bytes())).ok()
+        })
 }
 
 pub(crate) fn word(pattern: &'static str) -> impl Strategy<Value = Word> {

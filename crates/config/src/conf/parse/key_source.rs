@@ -22,8 +22,7 @@ impl Parser {
         let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
         let (blanks, value) = trimmed(text.get(start..).unwrap_or_default());
         let span = line.span(start + blanks);
-        let text = std::str::from_utf8(value).ok();
-        let Some(text) = text.and_then(|_| Line::new(&*raw::decode(value)).ok()) else {
+        let Ok(text) = Line::new(&*raw::decode(value)) else {
             return self.error(span, Problem::Text(key));
         };
         let source = KeySource::new(key, text);
