@@ -5,6 +5,7 @@ mod outcome;
 mod program;
 mod runner;
 
+use std::thread;
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -71,17 +72,7 @@ an ordinary user builds as himself and runs the tests through sudo.
 pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
     let start = Instant::now();
     packages::install()?;
-    peers::install(paths)?;
-    kernel::install(paths)?;
-    fresh_root::install(paths)?;
-    run(cargo().current_dir(paths.root()).args([
-        "build",
-        "--release",
-        "--package",
-        "hushwire",
-        "--bins",
-    ]))?;
-    let programs: Vec<Program> = program::build(paths)?
+    let programs: Vec<Program> = prepare(paths)?
         .into_iter()
         .filter(|program| options.wants(&program.name))
         .collect();
@@ -110,6 +101,34 @@ pub(crate) fn test(paths: &Paths, options: &Options) -> Result<()> {
         }
     })?;
     summary(&outcomes, start.elapsed())
+}
+
+/// Builds what is tested, and side by side with it, because each of them alone leaves processors idle at times, what it
+/// is tested with.
+fn prepare(paths: &Paths) -> Result<Vec<Program>> {
+    thread::scope(|scope| {
+        let companions = scope.spawn(|| {
+            peers::install(paths)?;
+            kernel::install(paths)?;
+            fresh_root::install(paths)
+        });
+        let programs = build(paths);
+        companions
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        programs
+    })
+}
+
+fn build(paths: &Paths) -> Result<Vec<Program>> {
+    run(cargo().current_dir(paths.root()).args([
+        "build",
+        "--release",
+        "--package",
+        "hushwire",
+        "--bins",
+    ]))?;
+    program::build(paths)
 }
 
 #[cfg(test)]
