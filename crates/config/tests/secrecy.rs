@@ -105,6 +105,29 @@ fn a_key_is_not_shown_in_another_place() {
         for name in ["Endpoint", "AllowedIPs", "PersistentKeepalive"] {
             assert_hidden(&format!("[Peer]\n{name} = {mistake}\n"));
         }
+        let peer = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+        assert_hidden(&format!("{peer}\nEndpoint = {mistake}:51820\n"));
+    }
+}
+
+#[test]
+fn a_key_in_the_place_of_a_host_is_refused_before_it_is_looked_up() {
+    let check = |host: &str| {
+        let peer = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+        let text = format!("[Interface]\nPrivateKey = {KEY}\n{peer}\nEndpoint = {host}:51820\n");
+        let parsed = parse(text.as_bytes(), Dialect::Quick).unwrap();
+        parsed.config.check(None).len()
+    };
+    for host in [KEY, HEX, &format!("{KEY}.example.com")] {
+        assert_eq!(check(host), 1, "{host}");
+    }
+    for host in [
+        "vpn.example.com",
+        "a-host-with-a-rather-long-name_1.example.com.",
+        "[fe80::1%a=b]",
+        "münchen.example",
+    ] {
+        assert_eq!(check(host), 0, "{host}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hushwire_config::conf::{Dialect, Problem, Severity, Table, parse};
+use hushwire_config::conf::{Dialect, Problem, Severity, Shown, Table, parse};
 use hushwire_config::key::{PrivateKey, PublicKey};
 
 use crate::file::QuickFile;
@@ -59,10 +59,11 @@ pub fn check(
         && findings.errors.is_empty()
     {
         findings.errors.push(format!(
-            "{}:{}: there is no routing table `{name}`; name it in /etc/iproute2/rt_tables, or \
-             use its number",
+            "{}:{}: there is no routing table `{}`; name it in /etc/iproute2/rt_tables, or use \
+             its number",
             path.display(),
-            table.span
+            table.span,
+            Shown(name)
         ));
     }
     findings

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use hushwire_config::conf::Shown;
 use hushwire_config::raw;
 use zeroize::Zeroizing;
 
@@ -46,6 +47,14 @@ pub struct Hooks {
 /// A `SaveConfig` with this value. The message is wg-quick(8)'s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotABoolean(String);
+
+impl NotABoolean {
+    /// The same for messages of our own, which quote nothing that may be a key.
+    #[must_use]
+    pub fn guarded(&self) -> impl fmt::Display + '_ {
+        fmt::from_fn(|f| write!(f, "`{}' is neither true nor false", Shown(&self.0)))
+    }
+}
 
 impl fmt::Display for NotABoolean {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

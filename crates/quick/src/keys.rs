@@ -15,7 +15,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use hushwire_config::conf::{Dialect, KeySource, Section, Wanted, with_keys};
+use hushwire_config::conf::{
+    Dialect, KeySource, Section, Shown, Wanted, is_key_like_path, with_keys,
+};
 use hushwire_config::key::{BASE64_LEN, KeyText, PresharedKey, PrivateKey};
 use hushwire_config::raw;
 use zeroize::Zeroizing;
@@ -64,7 +66,8 @@ pub struct MissingKey {
 
 #[derive(Debug)]
 enum Why {
-    Read(PathBuf, io::Error),
+    /// The path as it is to be shown.
+    Read(String, io::Error),
     /// A relative path in a file that lies in no folder.
     NoFolder,
     /// This is no unit with credentials.
@@ -92,7 +95,7 @@ impl std::error::Error for MissingKey {}
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::Read(path, error) => write!(f, "cannot read {path}: {error}"),
             Self::NoFolder => f.write_str(
                 "the path is relative, and this configuration lies in no folder; write it in full",
             ),
@@ -148,11 +151,21 @@ pub fn fill_in(text: &[u8], dialect: Dialect, place: &Place<'_>) -> Result<Fille
 pub fn places(text: &[u8], dialect: Dialect) -> Vec<String> {
     let mut lines = Vec::new();
     let told = with_keys(text, dialect, |wanted| {
-        lines.push(wanted.source.line(wanted.key.section));
+        lines.push(shown_line(&wanted));
         Ok::<_, Infallible>(PrivateKey::new([0; 32]).to_base64())
     });
     match told {
         Ok(_) => lines,
+    }
+}
+
+/// A command is told as it is, as those of hooks are.
+fn shown_line(wanted: &Wanted<'_>) -> String {
+    match wanted.source {
+        KeySource::File(value) | KeySource::Credential(value) if is_key_like_path(value) => {
+            format!("{} = {}", wanted.key.name, Shown(value))
+        }
+        source => source.line(wanted.key.section),
     }
 }
 
@@ -161,7 +174,8 @@ fn read(
     place: &Place<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<KeyText<BASE64_LEN>, Why> {
-    let value = raw::encode(wanted.source.value());
+    let written = wanted.source.value();
+    let value = raw::encode(written);
     let value = OsStr::from_bytes(&value);
     let content = match wanted.source {
         KeySource::File(_) => {
@@ -169,11 +183,11 @@ fn read(
             if is_world_accessible(&path) {
                 warnings.push(format!("Warning: `{}' is world accessible", path.display()));
             }
-            read_file(&path)?
+            read_file(&path, written)?
         }
         KeySource::Credential(_) => {
             let folder = env::var_os(CREDENTIALS).ok_or(Why::NoCredentials)?;
-            read_file(&Path::new(&folder).join(value))?
+            read_file(&Path::new(&folder).join(value), written)?
         }
         KeySource::Command(_) if !place.commands => return Err(Why::Forbidden),
         KeySource::Command(command) => command::output(command, place)?,
@@ -198,8 +212,13 @@ fn is_world_accessible(path: &Path) -> bool {
     mode(path) & mode(folder) & OTHERS != 0
 }
 
-fn read_file(path: &Path) -> Result<Content, Why> {
-    let failed = |error| Why::Read(path.to_owned(), error);
+/// Reads a file, of which this was `written`: perhaps a key in the place of its path.
+fn read_file(path: &Path, written: &str) -> Result<Content, Why> {
+    let shown = || match is_key_like_path(written) {
+        true => Shown(written).to_string(),
+        false => path.display().to_string(),
+    };
+    let failed = |error| Why::Read(shown(), error);
     let mut file = File::open(path).map_err(failed)?;
     let mut content = Zeroizing::new(vec![0; LIMIT]);
     let mut length = 0;
@@ -354,6 +373,19 @@ mod tests {
         let line = format!("PrivateKeyCommand = echo {KEY}; false");
         let error = fill(directory.path(), &line).unwrap_err();
         assert!(error.ends_with("failed (exit status: 1)"), "{error}");
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_its_path_is_not_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let line = format!("PrivateKeyFile = {KEY}");
+        let error = fill(directory.path(), &line).unwrap_err();
+        assert!(error.contains("cannot read … (44 characters): "), "{error}");
+        let text = format!("[Interface]\n{line}\n");
+        assert_eq!(
+            places(text.as_bytes(), Dialect::Quick),
+            ["PrivateKeyFile = … (44 characters)"]
+        );
     }
 
     #[test]

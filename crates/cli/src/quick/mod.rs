@@ -92,7 +92,10 @@ fn perform(program: &Program<'_>, arguments: &Arguments) -> Result<ExitCode, Exi
     let text = fs::read(&located.path)
         .map_err(|error| program.die(&format_args!("`{}': {error}", located.path.display())))?;
     let text = Zeroizing::new(text);
-    let file = QuickFile::parse(&text).map_err(|error| program.die(&error))?;
+    let file = QuickFile::parse(&text).map_err(|error| match program.manner {
+        Manner::DropIn => program.die(&error),
+        Manner::Own => program.die(&error.guarded()),
+    })?;
     if arguments.verb == Verb::Strip {
         let filled = fill_in(&text, &located, None).map_err(|error| program.die(&error))?;
         return Ok(strip(filled.as_ref().unwrap_or(&file)));

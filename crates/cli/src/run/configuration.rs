@@ -35,8 +35,9 @@ impl Configuration {
         let path = find(&arguments.file);
         let text = fs::read(&path).map_err(|error| Error::Read(path.clone(), error))?;
         let text = Zeroizing::new(text);
-        let file = QuickFile::parse(&text)
-            .map_err(|error| Error::Configuration(format!("{}: {error}", path.display())))?;
+        let file = QuickFile::parse(&text).map_err(|error| {
+            Error::Configuration(format!("{}: {}", path.display(), error.guarded()))
+        })?;
         let mut findings = check(&text, &path, &file, public_key);
         findings.errors.extend(findings.missing_key.take());
         for warning in &findings.warnings {

@@ -38,6 +38,41 @@ fn an_error_has_its_place_and_the_way_out() {
 }
 
 #[test]
+fn a_key_in_another_place_is_not_quoted() {
+    for name in [
+        "Address",
+        "FwMark",
+        "ListenPort",
+        "MTU",
+        "PrivateKeyCredential",
+        "PrivateKeyFile",
+        "SaveConfig",
+        "Table",
+    ] {
+        let own = match name.starts_with("PrivateKey") {
+            true => String::new(),
+            false => format!("PrivateKey = {PRIVATE_KEY}\n"),
+        };
+        let text = format!("[Interface]\n{own}{name} = {PRIVATE_KEY}\n");
+        assert_unquoted(&refuse(&text));
+    }
+    let outcome = refuse(&format!(
+        "[Interface]\nPrivateKey = {PRIVATE_KEY}\n[Peer]\nPublicKey = {PUBLIC_KEY}\n\
+         Endpoint = {PRIVATE_KEY}:51820\n"
+    ));
+    assert!(
+        outcome.stderr.contains("\n@/wg9.conf:5:12: Endpoint `… ("),
+        "{outcome:?}"
+    );
+    assert_unquoted(&outcome);
+}
+
+fn assert_unquoted(outcome: &Outcome) {
+    assert_eq!(outcome.code(), Some(1), "{outcome:?}");
+    assert!(!outcome.stderr.contains(&PRIVATE_KEY[..8]), "{outcome:?}");
+}
+
+#[test]
 fn all_errors_are_told_at_once() {
     let outcome = refuse("[Interface]\nMTU = x\nListenPort = y\n[Peer]\n");
     assert_eq!(outcome.code(), Some(1));

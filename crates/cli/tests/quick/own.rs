@@ -105,3 +105,18 @@ fn what_cannot_work_is_refused_before_anything_is_touched() {
         assert_eq!(difference(&before, &world.state()), "", "{settings}");
     }
 }
+
+#[test]
+fn a_key_in_another_place_is_not_quoted() {
+    let world = World::new();
+    for name in ["Address", "MTU", "SaveConfig", "Table"] {
+        let text = text(&format!("{name} = {PRIVATE_KEY}"), "10.8.0.0/16");
+        for verb in ["up", "up --dry-run", "reload"] {
+            let (code, said) = run(&world, &format!("{HUSHWIRE} {verb}"), &text);
+            assert!(
+                code == 1 && !said.contains(&PRIVATE_KEY[..8]),
+                "{verb} {name}: {said}"
+            );
+        }
+    }
+}

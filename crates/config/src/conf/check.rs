@@ -6,6 +6,7 @@ use crate::conf::diagnostic::{Diagnostic, Problem};
 use crate::conf::span::Span;
 use crate::conf::value::Table;
 use crate::conf::{Config, Interface};
+use crate::endpoint::Endpoint;
 use crate::key::PublicKey;
 use crate::prefix::AllowedIp;
 
@@ -28,6 +29,7 @@ impl Config {
         let mut found = Vec::new();
         check_interface(&self.interface, &mut found);
         self.check_keys(own, &mut found);
+        self.check_endpoints(&mut found);
         self.check_allowed_ips(&mut found);
         found.sort_by_key(|diagnostic| {
             (
@@ -49,6 +51,17 @@ impl Config {
             }
             if own == Some(&key) {
                 found.push(Diagnostic::new(span, Problem::OwnKey));
+            }
+        }
+    }
+
+    fn check_endpoints(&self, found: &mut Vec<Diagnostic>) {
+        for endpoint in self.peers.iter().filter_map(|peer| peer.endpoint.as_ref()) {
+            if let Endpoint::Name(name) = &endpoint.value
+                && cannot_be_host(name.host())
+            {
+                let problem = Problem::EndpointHost(name.written().to_owned());
+                found.push(Diagnostic::new(endpoint.span, problem));
             }
         }
     }
@@ -118,6 +131,15 @@ fn check_interface(interface: &Interface, found: &mut Vec<Diagnostic>) {
             Problem::DnsServer(dns.word().to_string()),
         ));
     }
+}
+
+/// What is more than a name: most of all a key, which no name server is to be asked for. What
+/// follows a `%` is the name of an interface.
+fn cannot_be_host(host: &str) -> bool {
+    /// The longest part of a name, in bytes (RFC 1035, section 2.3.4).
+    const LABEL_MAX: usize = 63;
+    let name = host.split('%').next().unwrap_or_default();
+    name.contains(['+', '/', '=']) || name.split('.').any(|label| label.len() > LABEL_MAX)
 }
 
 /// Table 0 means "no table" to the kernel, and `Off` means nothing to wg-quick(8). Other names

@@ -6,11 +6,11 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::conf::key_source::KEY_SOURCES;
+use crate::conf::shown::Shown;
 use crate::conf::span::Span;
 use crate::endpoint::EndpointError;
 use crate::key::PublicKey;
 use crate::prefix::{AllowedIp, Prefix};
-use crate::raw;
 use crate::setting::{BadValue, SettingError};
 
 /// A finding, and its place.
@@ -191,6 +191,8 @@ pub enum Problem {
     UnknownTable(String),
     /// A name server at something that is no address.
     DnsServer(String),
+    /// An endpoint's host that no look-up can find.
+    EndpointHost(String),
     /// The same prefix at two peers: the later one gets it.
     SharedAllowedIp {
         /// The prefix.
@@ -237,6 +239,7 @@ impl Problem {
             Self::MtuTooSmall { least, .. } => format!("write {least} or more"),
             Self::MtuTooLarge { .. } => format!("write {} or less", super::check::MTU_MAX),
             Self::DnsServer(_) => "write the server's full address".to_owned(),
+            Self::EndpointHost(_) => "write it like vpn.example.com:51820 or 192.0.2.1:51820".to_owned(),
             Self::SharedAllowedIp { .. } => {
                 "only the later peer gets it: take it out of one of the two".to_owned()
             }
@@ -334,6 +337,9 @@ impl fmt::Display for Problem {
             Self::MtuTooSmall { mtu, .. } => write!(f, "MTU {mtu} is too small"),
             Self::MtuTooLarge { mtu } => write!(f, "MTU {mtu} is too large"),
             Self::DnsServer(text) => write!(f, "DNS server `{}` is no IP address", Shown(text)),
+            Self::EndpointHost(text) => {
+                write!(f, "Endpoint `{}` has no name of a host", Shown(text))
+            }
             Self::SharedAllowedIp { prefix, first } => {
                 write!(f, "another peer has {prefix} too, on line {}", first.line)
             }
@@ -389,40 +395,5 @@ fn write_value(f: &mut fmt::Formatter<'_>, key: Key, bad: &BadValue) -> fmt::Res
                 key.name
             )
         }
-    }
-}
-
-/// Text out of a file on its way to a terminal: not too much of it, nothing that the terminal
-/// would act on, and nothing that might be a key in the wrong place.
-struct Shown<'a>(&'a str);
-
-/// So many digits of Base64 or hexadecimal in a row may be most of a key, and are not shown.
-const KEY_LIKE: usize = 24;
-
-fn is_key_like(text: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
-    let mut runs = text.as_bytes().split(|&byte| !is_digit(byte));
-    runs.any(|run| run.len() >= KEY_LIKE)
-}
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LIMIT: usize = 80;
-        if is_key_like(self.0) {
-            return write!(f, "… ({} characters)", self.0.chars().count());
-        }
-        for (index, char) in self.0.chars().enumerate() {
-            if index == LIMIT {
-                return f.write_str("…");
-            }
-            if let Some(byte) = raw::byte_of(char) {
-                write!(f, "\\x{byte:02x}")?;
-            } else if char.is_control() {
-                write!(f, "{}", char.escape_default())?;
-            } else {
-                write!(f, "{char}")?;
-            }
-        }
-        Ok(())
     }
 }

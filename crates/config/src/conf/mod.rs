@@ -22,6 +22,7 @@ mod key_source;
 mod line;
 mod parse;
 mod print;
+mod shown;
 mod span;
 mod value;
 
@@ -35,6 +36,7 @@ pub use diagnostic::{Diagnostic, Key, Problem, Quoted, Section, Severity, Unreco
 pub use error::ParseError;
 pub use key_source::{KeySource, Wanted, names_key_sources, with_keys};
 pub use parse::{Dialect, Parsed, parse};
+pub use shown::{Shown, is_key_like_path};
 pub use span::{Span, Spanned};
 pub use value::{Dns, InterfaceAddress, Table};
 
