@@ -165,6 +165,120 @@ fn a_client_that_hangs_in_a_set_is_cut_off_and_others_go_on() {
     });
 }
 
+/// As many as there are places (`engine/src/uapi/clients.rs`).
+const CLIENTS_MAX: usize = 64;
+
+/// Asks and reads the answer to its end, on a connection that goes on.
+fn ask_on(stream: &mut UnixStream, words: &str) -> std::io::Result<String> {
+    stream.write_all(words.as_bytes())?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\n\n") {
+        let mut byte = [0];
+        if stream.read(&mut byte)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        answer.extend(byte);
+    }
+    Ok(String::from_utf8(answer).unwrap())
+}
+
+#[test]
+fn idle_clients_make_room_for_a_new_one() {
+    beside_a_device(|device| {
+        let mut idle: Vec<UnixStream> = (0..CLIENTS_MAX).map(|_| device.connect()).collect();
+        for stream in &mut idle {
+            let answer = ask_on(stream, "status=1\n\n").unwrap();
+            assert!(answer.ends_with("errno=0\n\n"), "{answer}");
+        }
+        let mut newcomer = device.connect();
+        let answer = ask_on(&mut newcomer, "get=1\n\n").unwrap();
+        assert!(answer.ends_with("errno=0\n\n"), "{answer}");
+        // One of them sees its end, and all others are served as before.
+        let mut served = 0;
+        for stream in &mut idle {
+            served += usize::from(ask_on(stream, "status=1\n\n").is_ok());
+        }
+        assert_eq!(served, CLIENTS_MAX - 1);
+    });
+}
+
+#[test]
+fn a_client_that_is_slow_to_read_its_answer_keeps_its_place() {
+    beside_a_device(|device| {
+        // An answer that no socket buffer takes as a whole.
+        let mut set = format!("set=1\npublic_key={}\n", "c5".repeat(32));
+        for high in 0..=255 {
+            for low in 0..=255 {
+                set += &format!("allowed_ip={high:x}:{low:x}::/32\n");
+            }
+        }
+        set.push('\n');
+        assert_eq!(device.ask(&set), "errno=0\n\n");
+        let mut slow = device.connect();
+        slow.write_all(b"get=1\n\n").unwrap();
+        slow.read_exact(&mut [0; 1]).unwrap();
+        let mut others: Vec<UnixStream> = (0..2 * CLIENTS_MAX).map(|_| device.connect()).collect();
+        // The last of them has been served, and so all before have been let in.
+        let last = others.last_mut().unwrap();
+        ask_on(last, "status=1\n\n").unwrap();
+        slow.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        slow.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.matches("allowed_ip=").count(), 1 << 16);
+        assert!(answer.ends_with("errno=0\n\n"));
+    });
+}
+
+#[test]
+fn a_set_that_ends_with_its_connection_takes_effect_as_far_as_it_came() {
+    beside_a_device(|device| {
+        let set = format!(
+            "set=1\nfwmark=7\npublic_key={}\nallowed_ip=10.1.0.0/16\nallowed_ip=10.2.0.0/16",
+            "c5".repeat(32)
+        );
+        // The last line need not be whole: what there is of it counts as one.
+        let cut = set.strip_suffix("6").unwrap();
+        assert_eq!(device.ask(cut), "errno=0\n\n");
+        let told = device.ask("get=1\n\n");
+        for line in ["fwmark=7", "allowed_ip=10.1.0.0/16", "allowed_ip=0.0.0.0/1"] {
+            assert!(told.contains(&format!("{line}\n")), "{told}");
+        }
+    });
+}
+
+#[test]
+fn a_set_whose_client_is_gone_takes_effect_for_packets_too() {
+    beside_a_device(|device| {
+        let mut netlink = hushwire_netlink::Netlink::open().unwrap();
+        let index = netlink.index_of(&device.name).unwrap();
+        let address = "10.0.0.1/8".parse().unwrap();
+        netlink.add_bare_address(index, address).unwrap();
+        netlink.set_up(index).unwrap();
+        // A client that goes without having read what it asked for: the device sees an error.
+        let mut gone = device.connect();
+        gone.write_all(b"get=1\n\n").unwrap();
+        gone.read_exact(&mut [0; 1]).unwrap();
+        let set = format!(
+            "set=1\npublic_key={}\nallowed_ip=10.1.0.0/16\n",
+            "c5".repeat(32)
+        );
+        gone.write_all(set.as_bytes()).unwrap();
+        drop(gone);
+        let start = Instant::now();
+        while !device.ask("get=1\n\n").contains("allowed_ip=10.1.0.0/16\n") {
+            assert!(start.elapsed() < Duration::from_secs(60), "no set");
+        }
+        let sender = std::net::UdpSocket::bind("10.0.0.1:0").unwrap();
+        sender.send_to(b"?", "10.1.0.1:9").unwrap();
+        // It is the peer's packet, although there is nowhere to send it.
+        let told = Count::new("no-endpoint", 1);
+        while !status_of(device).dropped.contains(&told) {
+            assert!(start.elapsed() < Duration::from_secs(60), "{told:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+}
+
 fn status_of(device: &TestDevice) -> Status {
     let answer = device.ask("status=1\n\n");
     status::read(&mut answer.as_bytes()).unwrap_or_else(|error| panic!("{error}: {answer}"))

@@ -120,6 +120,17 @@ impl Framing {
         };
     }
 
+    /// Whether a part of an operation has come, and its end has not. What is left of a set that
+    /// has had its answer is none.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        match self.state {
+            State::Idle => self.line.is_partial(),
+            State::Asked(_) | State::Set => true,
+            State::Failed { .. } | State::Closed => false,
+        }
+    }
+
     /// What the end of the stream means: the end of a set, whose last line need not have had a
     /// newline. Call until `None`.
     pub fn end(&mut self) -> Option<Step<'_>> {
@@ -264,6 +275,10 @@ impl LineBuffer {
         self.complete
     }
 
+    fn is_partial(&self) -> bool {
+        !self.complete && !self.partial.as_bytes().is_empty()
+    }
+
     fn forget_completed(&mut self) {
         if self.complete {
             self.partial.clear();
@@ -398,6 +413,31 @@ mod tests {
         assert!(steps(&[b"get=1\n"], true).is_empty());
         assert!(steps(&[b"set=1"], true).is_empty());
         assert!(steps(&[b""], true).is_empty());
+    }
+
+    #[test]
+    fn an_operation_has_begun_with_its_first_byte_and_ends_with_its_last() {
+        let mut framing = Framing::new();
+        let mut has_begun = |bytes: &[u8]| {
+            let mut input = bytes;
+            while framing.next(&mut input).is_some() {}
+            framing.has_begun()
+        };
+        assert!(!has_begun(b""));
+        for (bytes, expected) in [
+            ("g", true),
+            ("et=1", true),
+            ("\n", true),
+            ("\n", false),
+            ("set=1\n", true),
+            ("a=1\n", true),
+            ("b", true),
+            ("=1\n", true),
+            ("\nstatus=1\n\n", false),
+            ("get=1\n\ns", true),
+        ] {
+            assert_eq!(has_begun(bytes.as_bytes()), expected, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl Conversation {
         Self::default()
     }
 
+    /// Whether a part of an operation has come, and its end has not.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.framing.has_begun()
+    }
+
     /// Takes in what one read has brought, and writes the answers that it asks for. `Break`
     /// means: close the connection.
     ///

@@ -1,5 +1,6 @@
 //! The cross-platform userspace interface: the server behind the control socket.
 
+mod clients;
 mod socket;
 mod target;
 
@@ -7,8 +8,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hushwire_config::uapi::Conversation;
 use zeroize::{Zeroize, Zeroizing};
@@ -20,10 +20,12 @@ pub(crate) use target::contents;
 use crate::egress::PAUSE_AFTER_ERROR;
 use crate::sandbox::{ThreadClass, Warden};
 use crate::wait;
+use clients::{Clients, Place, Rest};
 use socket::DirectoryWatch;
 
-/// Clients served at a time; further ones are turned away. A client that hangs holds one place.
-const CLIENTS_MAX: usize = 64;
+/// How often a place is looked for, after a pause each: clients are at rest between any two
+/// operations, but not always at the same time.
+const ATTEMPTS: usize = 10;
 /// How long a client may pause in the middle of a set.
 const SET_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Bytes taken from a client at once.
@@ -37,7 +39,7 @@ pub(crate) struct Server {
     watch: DirectoryWatch,
     target: Target,
     warden: Warden,
-    clients: Arc<AtomicUsize>,
+    clients: Arc<Clients>,
 }
 
 impl Server {
@@ -91,43 +93,59 @@ impl Server {
                 return std::thread::sleep(PAUSE_AFTER_ERROR);
             }
         };
-        if self.clients.fetch_add(1, Ordering::AcqRel) >= CLIENTS_MAX {
-            self.clients.fetch_sub(1, Ordering::AcqRel);
+        let stream = Arc::new(stream);
+        // All others are in the middle of something: this one is turned away.
+        let Some(place) = self.place_for(&stream) else {
             return;
-        }
-        let place = Place(Arc::clone(&self.clients));
+        };
         let target = self.target.clone();
         let warden = self.warden.clone();
         let spawned = std::thread::Builder::new()
             .name("uapi-client".into())
             .stack_size(CLIENT_STACK)
             .spawn(move || {
-                let _place = place;
                 if let Err(error) = warden.enter_thread(ThreadClass::Client) {
                     return target.dataplane().log().error(error);
                 }
                 // A client that goes away in the middle of an answer has lost nothing else.
-                let _ = serve(&stream, target);
+                let _ = serve(&stream, &place, target);
             });
         if let Err(error) = spawned {
             let log = self.target.dataplane().log();
             log.error(format_args!("no thread for a control client: {error}"));
         }
     }
+
+    fn place_for(&self, stream: &Arc<UnixStream>) -> Option<Place> {
+        (0..ATTEMPTS).find_map(|attempt| {
+            if attempt > 0 {
+                std::thread::sleep(PAUSE_AFTER_ERROR);
+            }
+            self.clients.admit(stream)
+        })
+    }
 }
 
-/// Holds the conversation with one client. Between operations it may be silent for as long as it
-/// likes; in the middle of a set, during which all others wait, it may not.
-fn serve(stream: &UnixStream, mut target: Target) -> io::Result<()> {
+/// Holds the conversation with one client. Between operations it may be silent for as long as
+/// nobody else needs its place; in the middle of a set, during which all others wait, it may not.
+fn serve(stream: &UnixStream, place: &Place, mut target: Target) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     let dataplane = Arc::clone(target.dataplane());
     let mut conversation = Conversation::new();
     // Settings carry secrets.
     let mut buffer = Zeroizing::new([0; READ_SIZE]);
     let mut writer = stream;
+    let mut since = Instant::now();
     loop {
         let limit = target.is_in_set().then_some(SET_PAUSE_MAX);
+        if limit.is_none() {
+            place.rest(Rest {
+                since,
+                has_begun: conversation.has_begun(),
+            });
+        }
         let [readable, stopping] = wait::wait([stream.as_fd(), dataplane.stop_fd()], limit)?;
+        place.work();
         if stopping {
             return Ok(());
         }
@@ -137,26 +155,25 @@ fn serve(stream: &UnixStream, mut target: Target) -> io::Result<()> {
             }
             continue;
         }
-        let count = (&*stream).read(buffer.as_mut_slice())?;
-        if count == 0 {
-            return conversation.finish(&mut target, &mut writer);
-        }
+        let count = match (&*stream).read(buffer.as_mut_slice()) {
+            // The end is ours, not that of what the client had to say.
+            Ok(0) if place.is_lost() => return conversation.abort(&mut target, &mut writer),
+            Ok(0) => return conversation.finish(&mut target, &mut writer),
+            Ok(count) => count,
+            Err(error) => {
+                // What was set before is to take effect; the answer is heard by nobody.
+                let _unheard = conversation.abort(&mut target, &mut writer);
+                return Err(error);
+            }
+        };
         let bytes = buffer.get_mut(..count).unwrap_or_default();
         let received = conversation.receive(bytes, &mut target, &mut writer);
-        // The client may stay for as long as it likes.
+        // The client may stay for a while.
         bytes.zeroize();
         target.answered();
         if received?.is_break() {
             return Ok(());
         }
-    }
-}
-
-/// One of the places for clients.
-struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        since = Instant::now();
     }
 }

@@ -92,7 +92,7 @@ fn hanging(host: &Host) {
     let mut hanging: Vec<UnixStream> = (0..2 * CLIENTS_MAX).map(|_| client(host, "wg1")).collect();
     for (number, stream) in hanging.iter_mut().enumerate() {
         let words = ["", "get=1\n", "g", "set=2\n"][number % 4];
-        // The places are taken: such a client is turned away at once.
+        // Whoever is idle gives its place up for a later one.
         let _ = stream.write_all(words.as_bytes());
     }
     drop(hanging);
