@@ -101,10 +101,18 @@ fn key(batch: &Batch, backend: Backend) -> Key {
     Key::with_backend(&batch.key_bytes(), backend).unwrap()
 }
 
+/// More than usual, unless as many as are asked for.
+fn cases() -> u32 {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default().cases,
+        None => 400,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
-        cases: 400,
+        cases: cases(),
         ..ProptestConfig::default()
     })]
 

@@ -247,6 +247,8 @@ fn soak(style: Style, hosts: usize, seed: u64, steps: &[Step]) {
     soak.gets_through();
 }
 
+/// The same cases each time, whatever is asked for of other tests (`PROPTEST_CASES`): each is days of
+/// a network's life.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 40,
