@@ -8,6 +8,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 
 use crate::lane::Lane;
+use crate::plug::Plug;
 use crate::wait::timespec;
 use crate::{Error, Faults, Host, LaneCounts, Result};
 
@@ -25,6 +26,7 @@ pub struct FaultyLink {
     lanes: Arc<Mutex<[Lane; 2]>>,
     stop: Arc<OwnedFd>,
     carrier: Option<JoinHandle<()>>,
+    _plugs: [Plug; 2],
 }
 
 impl FaultyLink {
@@ -35,7 +37,9 @@ impl FaultyLink {
         b_interface: &str,
         faults: Faults,
     ) -> Result<Self> {
-        let taps = [end(a, a_interface)?, end(b, b_interface)?];
+        let (a_tap, a_plug) = Plug::into(a, a_interface)?;
+        let (b_tap, b_plug) = Plug::into(b, b_interface)?;
+        let taps = [a_tap, b_tap];
         let lanes = Arc::new(Mutex::new([Lane::new(0, faults), Lane::new(1, faults)]));
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let stop = Arc::new(stop.map_err(|e| Error::system("make an event for a link", e))?);
@@ -50,6 +54,7 @@ impl FaultyLink {
             lanes,
             stop,
             carrier: Some(carrier),
+            _plugs: [a_plug, b_plug],
         })
     }
 
@@ -95,13 +100,6 @@ impl Drop for FaultyLink {
             let _ = carrier.join();
         }
     }
-}
-
-/// One end of the cable: an interface on the host, up.
-fn end(host: &Host, interface: &str) -> Result<Tap> {
-    let tap = host.run(|| Tap::new(interface))?;
-    host.up(interface)?;
-    Ok(tap)
 }
 
 /// The thread of a link: carries frames between its ends until it is told to stop.

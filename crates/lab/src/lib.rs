@@ -42,6 +42,7 @@ mod iperf;
 mod lab;
 mod lane;
 mod nat;
+mod plug;
 mod process;
 mod stream;
 mod tools;

@@ -7,6 +7,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 
 use crate::frame::{ETHERNET_HEADER, IPV4, IPV6, is_housekeeping};
+use crate::plug::Plug;
 use crate::{Error, Host, Result};
 
 /// The hardware address of our end.
@@ -27,6 +28,7 @@ pub struct Wire {
     heard: Arc<Mutex<Vec<Vec<u8>>>>,
     stop: Arc<OwnedFd>,
     listener: Option<JoinHandle<()>>,
+    _plug: Plug,
 }
 
 impl Wire {
@@ -36,8 +38,8 @@ impl Wire {
     pub const ROUTER_V6: &str = "fe80::77";
 
     pub(crate) fn new(host: &Host, interface: &str) -> Result<Self> {
-        let tap = Arc::new(host.run(|| Tap::new(interface))?);
-        host.up(interface)?;
+        let (tap, plug) = Plug::into(host, interface)?;
+        let tap = Arc::new(tap);
         let link = host.netlink().link(interface)?;
         let hosts_address = link.and_then(|link| link.hardware_address.try_into().ok());
         let hosts_address =
@@ -58,6 +60,7 @@ impl Wire {
             heard,
             stop,
             listener: Some(listener),
+            _plug: plug,
         };
         add_router(host, interface)?;
         Ok(wire)
