@@ -9,7 +9,7 @@ use crate::TAG_LEN;
 use crate::chacha20::{BLOCK_LEN, Lanes, Run};
 use crate::kernel::Kernel;
 use crate::lines::{Open, Packets, Seal, Span, Stream};
-use crate::poly1305::Message;
+use crate::poly1305::{Message, words};
 
 /// Packets that are worked on together, and most messages of one [`Kernel::tags`].
 const GROUP: usize = 16;
@@ -139,7 +139,12 @@ impl Group {
             };
         }
         let mut tags = [[0; TAG_LEN]; GROUP];
-        kernel.tags(&messages[..self.len], &mut tags);
+        let messages = &messages[..self.len];
+        if words::are_short(messages, K::SHORT) {
+            words::tags(messages, &mut tags);
+        } else {
+            kernel.tags(messages, &mut tags);
+        }
         tags
     }
 }

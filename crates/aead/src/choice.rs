@@ -21,8 +21,8 @@ pub(crate) struct Range {
 pub(crate) const AVX512_SEAL: Range = Range {
     from: [
         Some(1300),
-        Some(1000),
-        Some(200),
+        Some(250),
+        Some(0),
         Some(0),
         Some(0),
         Some(0),
@@ -38,7 +38,7 @@ pub(crate) const AVX512_OPEN: Range = Range {
         Some(1400),
         Some(1000),
         Some(500),
-        Some(300),
+        Some(0),
         Some(0),
         Some(0),
         Some(0),

@@ -8,6 +8,9 @@ use crate::poly1305::{self, Message};
 /// An implementation of both halves of the cipher. A value of it exists only where the processor
 /// has the instructions.
 pub(crate) trait Kernel: Copy {
+    /// Messages of more than this many blocks of Poly1305 are worth its powers of `r`.
+    const SHORT: usize;
+
     /// Makes all blocks of a stream and applies each to its line.
     fn apply<S: Stream>(self, key: &[u32; 8], stream: &mut S);
 
@@ -33,6 +36,8 @@ impl Avx512 {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel for Avx512 {
+    const SHORT: usize = 5;
+
     fn apply<S: Stream>(self, key: &[u32; 8], stream: &mut S) {
         // SAFETY: a value of this type proves that the processor has the instructions.
         unsafe { chacha20::avx512::apply(key, stream) }
@@ -58,6 +63,8 @@ impl Avx2 {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernel for Avx2 {
+    const SHORT: usize = 20;
+
     fn apply<S: Stream>(self, key: &[u32; 8], stream: &mut S) {
         // SAFETY: a value of this type proves that the processor has the instructions.
         unsafe { chacha20::avx2::apply(key, stream) }

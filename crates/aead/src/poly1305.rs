@@ -6,6 +6,7 @@ pub(crate) mod avx2;
 pub(crate) mod ifma;
 mod reader;
 mod schedule;
+pub(crate) mod words;
 
 /// Bytes in a Poly1305 block.
 pub(crate) const BLOCK_LEN: usize = 16;
