@@ -11,7 +11,8 @@ use hushwire_aead::{Key, Packet, TAG_LEN};
 use crate::Subject;
 
 const BATCH: usize = 16;
-const SIZE: usize = 256;
+/// Bytes of a packet: short ones and longer ones are authenticated in different ways.
+const SIZES: [usize; 2] = [64, 256];
 /// The slowest measurements are interrupts and the like: only those below these percentiles count,
 /// each by itself, as a difference may hide in any part.
 const PERCENTILES: [usize; 4] = [50, 75, 90, 99];
@@ -32,19 +33,25 @@ enum Secret {
 
 /// Prints the largest |t| for each kind of secret.
 pub(crate) fn report(subject: Subject, time: Duration) {
-    for secret in [Secret::Key, Secret::Plaintext, Secret::Forgery] {
-        let (t, count) = largest_t(subject, secret, time);
+    let secrets = [Secret::Key, Secret::Plaintext, Secret::Forgery];
+    for (size, secret) in SIZES
+        .into_iter()
+        .flat_map(|size| secrets.map(|it| (size, it)))
+    {
+        let (t, count) = largest_t(subject, secret, size, time);
         let verdict = match t {
             t if t < 4.5 => "nothing found",
             t if t < 10.0 => "suspicious, run it longer on a quiet machine",
             _ => "depends on the secret",
         };
         let name = subject.name();
-        println!("{name:>8} {secret:?}: |t| = {t:.2} of {count} measurements: {verdict}");
+        println!(
+            "{name:>8} {size:>3} bytes, {secret:?}: |t| = {t:.2} of {count} measurements: {verdict}"
+        );
     }
 }
 
-fn largest_t(subject: Subject, secret: Secret, time: Duration) -> (f64, usize) {
+fn largest_t(subject: Subject, secret: Secret, size: usize, time: Duration) -> (f64, usize) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut limits = [u64::MAX; PERCENTILES.len()];
     let mut tests = [[Moments::default(); 2]; PERCENTILES.len() + 1];
@@ -52,7 +59,7 @@ fn largest_t(subject: Subject, secret: Secret, time: Duration) -> (f64, usize) {
     let (start, mut count) = (Instant::now(), 0);
     while start.elapsed() < time || count < 2 * WARM_UP {
         let class = usize::from(random.next() & 1 == 1);
-        let took = measure(subject, secret, class, &mut random);
+        let took = measure(subject, secret, size, class, &mut random);
         if warm_up.len() < WARM_UP {
             warm_up.push(took);
             if warm_up.len() == WARM_UP {
@@ -73,8 +80,14 @@ fn largest_t(subject: Subject, secret: Secret, time: Duration) -> (f64, usize) {
 }
 
 /// Nanoseconds for one batch. Both classes take the same steps before the clock starts.
-fn measure(subject: Subject, secret: Secret, class: usize, random: &mut Random) -> u64 {
-    let (mut key, mut text) = ([0; 32], [0; SIZE]);
+fn measure(
+    subject: Subject,
+    secret: Secret,
+    size: usize,
+    class: usize,
+    random: &mut Random,
+) -> u64 {
+    let (mut key, mut text) = ([0; 32], vec![0; size]);
     random.fill(&mut key);
     random.fill(&mut text);
     match (secret, class) {
@@ -86,13 +99,13 @@ fn measure(subject: Subject, secret: Secret, class: usize, random: &mut Random) 
         Subject::Backend(backend) => Key::with_backend(&key, backend).expect("it is supported"),
         Subject::Auto => Key::new(&key),
     };
-    let mut buffer = [0; BATCH * (SIZE + TAG_LEN)];
-    for place in buffer.chunks_exact_mut(SIZE + TAG_LEN) {
-        place[..SIZE].copy_from_slice(&text);
+    let mut buffer = vec![0; BATCH * (size + TAG_LEN)];
+    for place in buffer.chunks_exact_mut(size + TAG_LEN) {
+        place[..size].copy_from_slice(&text);
     }
     let plain: [Packet; BATCH] = std::array::from_fn(|index| Packet {
-        start: index * (SIZE + TAG_LEN),
-        len: SIZE,
+        start: index * (size + TAG_LEN),
+        len: size,
         counter: index as u64,
     });
     if !matches!(secret, Secret::Forgery) {
@@ -105,13 +118,13 @@ fn measure(subject: Subject, secret: Secret, class: usize, random: &mut Random) 
     let mut damage = [[0xff; TAG_LEN]; 2][class];
     damage[1..].iter_mut().for_each(|byte| *byte *= class as u8);
     let damage = black_box(damage);
-    for place in buffer.chunks_exact_mut(SIZE + TAG_LEN) {
-        for (byte, damage) in place[SIZE..].iter_mut().zip(damage) {
+    for place in buffer.chunks_exact_mut(size + TAG_LEN) {
+        for (byte, damage) in place[size..].iter_mut().zip(damage) {
             *byte ^= damage;
         }
     }
     let sealed = plain.map(|packet| Packet {
-        len: SIZE + TAG_LEN,
+        len: size + TAG_LEN,
         ..packet
     });
     let mut verdicts = [true; BATCH];
