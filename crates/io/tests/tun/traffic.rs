@@ -5,7 +5,7 @@ use std::{
     os::fd::AsRawFd,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hushwire_io::{
@@ -14,7 +14,7 @@ use hushwire_io::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::lab::{Namespace, queue};
+use crate::lab::{Namespace, ip_output, queue};
 
 /// Where packets between two devices are moved on, as a tunnel would, in two namespaces with
 /// one address each.
@@ -36,6 +36,20 @@ struct Seen {
 const V4: [&str; 2] = ["10.7.0.1", "10.7.0.2"];
 const V6: [&str; 2] = ["fd07::1", "fd07::2"];
 
+/// Without duplicate address detection an IPv6 address is there at once, but what is sent to it is dropped until it
+/// has its route, which the kernel makes in the background.
+fn await_local_route(host: &Namespace, address: &str) {
+    let start = Instant::now();
+    let route = format!("local {address} ");
+    while !host
+        .enter(|| ip_output("-6 route show table local"))
+        .contains(&route)
+    {
+        assert!(start.elapsed() < Duration::from_secs(60), "no {route}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 impl Tunnel {
     fn new(options: &TunOptions) -> Self {
         let hosts = [Namespace::new(), Namespace::new()];
@@ -45,6 +59,7 @@ impl Tunnel {
             host.ip(&format!("address add {}/24 dev wg0", V4[index]));
             host.ip(&format!("address add {}/64 dev wg0 nodad", V6[index]));
             host.ip("link set wg0 up");
+            await_local_route(host, V6[index]);
             tun
         };
         let tuns = [make(0), make(1)];
