@@ -36,6 +36,9 @@ pub(crate) fn miri(paths: &Paths) -> Result<()> {
     for (package, filters) in INTERPRETED {
         let mut command = nightly(paths);
         command
+            // Property tests look for the folder that they are in; each case takes long.
+            .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+            .env("PROPTEST_CASES", "16")
             .args(["miri", "test", "--package", package, "--lib", "--"])
             .args(*filters);
         run(&mut command)?;
