@@ -1,6 +1,6 @@
 //! What is counted, to the byte.
 
-use crate::common::{World, eventually, flood_ping, ping};
+use crate::common::{World, eventually, ping, pings_at_once};
 
 /// Message sizes of the paper, section 5.4: initiation, response, and the 32 bytes that transport data adds.
 const INITIATION: u64 = 148;
@@ -12,7 +12,7 @@ const PADDED_PING: u64 = 96;
 #[test]
 fn ten_pings_and_a_handshake_are_counted_exactly_at_both_ends() {
     let world = World::loopback_v4();
-    flood_ping(&world.two, 10, "192.168.241.1");
+    pings_at_once(&world.two, 10, "192.168.241.1");
     let pings = 10 * (PADDED_PING + DATA_OVERHEAD);
     let answered = RESPONSE + pings;
     // The initiator may confirm the session with a keepalive before its first ping.

@@ -1,6 +1,6 @@
 //! The default route through the tunnel, as wg-quick sets it up: everything but what the daemon itself has marked.
 
-use crate::common::{Shell, World, flood_ping, ping};
+use crate::common::{Shell, World, ping, pings_at_once};
 
 #[test]
 fn what_is_marked_goes_around_the_tunnel_and_all_else_through_it() {
@@ -30,8 +30,8 @@ fn what_is_marked_goes_around_the_tunnel_and_all_else_through_it() {
             "ip {family} rule add table main suppress_prefixlength 0"
         ));
     }
-    flood_ping(one, 100, "192.168.99.7");
-    flood_ping(one, 100, "abab::1111");
+    pings_at_once(one, 100, "192.168.99.7");
+    pings_at_once(one, 100, "abab::1111");
 
     assert_eq!(world.show("wg1 fwmark"), "0xca6c");
     world.wg("wg1 fwmark 0");

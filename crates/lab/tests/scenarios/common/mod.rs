@@ -8,7 +8,7 @@ mod topology;
 
 pub(crate) use daemon::{implementation, start};
 pub(crate) use load::{
-    bytes_arrive_unchanged, every_kind_of_traffic, flood_ping, one_at_a_time, ping, tcp,
+    bytes_arrive_unchanged, every_kind_of_traffic, one_at_a_time, ping, pings_at_once, tcp,
 };
 pub(crate) use pair::{Pair, faulty_link, tunnel_on_eth0};
 pub(crate) use shell::Shell;
