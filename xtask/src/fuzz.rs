@@ -175,7 +175,7 @@ fn build(paths: &Paths, address_sanitizer: bool) -> Result<PathBuf> {
         .current_dir(paths.fuzz())
         .env("CARGO_TARGET_DIR", &folder)
         // With a target the flags are not those of build scripts and macros.
-        .args(["build", "--release", "--target", &host]);
+        .args(["build", "--locked", "--release", "--target", &host]);
     if address_sanitizer {
         // Stable rustc has the sanitizer, and only hides it.
         command

@@ -31,8 +31,9 @@ Usage: cargo xtask supply-chain [CHECK]...
 All three without a CHECK:
 
   dependencies   licences, duplicate versions, banned crates and sources of all
-                 dependencies, by cargo-deny and deny.toml; needs no network
-                 once cargo-deny is installed
+                 dependencies, by cargo-deny and deny.toml, and whether the
+                 lock file of the fuzz programs is in step; needs no network
+                 once cargo-deny and what they depend on is there
   advisories     known holes and yanked versions, by cargo-deny, which fetches
                  the RustSec database
   reproducible   builds the programs twice, from copies of the sources in two
@@ -65,10 +66,19 @@ pub(crate) fn supply_chain(paths: &Paths, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The checks that need no network: licences, bans, sources.
+/// The checks that need no network: licences, bans, sources, and the lock file that is not the workspace's.
 pub(crate) fn dependencies(paths: &Paths) -> Result<()> {
     let checks = ["--offline", "check", "bans", "licenses", "sources"];
-    run(deny(paths)?.args(checks))
+    run(deny(paths)?.args(checks))?;
+    let mut fetch = cargo();
+    fetch.current_dir(paths.fuzz()).args(["fetch", "--locked"]);
+    run(&mut fetch).map_err(|_| {
+        Error::Machine(
+            "fuzz/Cargo.lock does not fit the workspace: commit what \
+             `cargo update --workspace --manifest-path fuzz/Cargo.toml` makes of it"
+                .to_owned(),
+        )
+    })
 }
 
 fn deny(paths: &Paths) -> Result<Command> {
