@@ -98,8 +98,6 @@ pub enum HandshakeEvent {
     Down,
     /// Initiations of this peer came too fast.
     Flood,
-    /// It is no message of the protocol.
-    Malformed,
     /// Under load, and too many came from its source.
     RateLimited,
     /// Its timestamp is not later than that of an earlier one.
@@ -114,7 +112,7 @@ pub enum HandshakeEvent {
 
 impl HandshakeEvent {
     /// All of them, in the order in which a status lists them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Accepted,
         Self::CookieSent,
         Self::RateLimited,
@@ -123,7 +121,6 @@ impl HandshakeEvent {
         Self::UnknownIndex,
         Self::Replay,
         Self::Flood,
-        Self::Malformed,
         Self::Down,
     ];
 
@@ -135,7 +132,6 @@ impl HandshakeEvent {
             Self::CookieSent => "cookie-sent",
             Self::Down => "down",
             Self::Flood => "flood",
-            Self::Malformed => "malformed",
             Self::RateLimited => "rate-limited",
             Self::Replay => "replay",
             Self::Unauthentic => "unauthentic",
@@ -151,11 +147,12 @@ impl HandshakeEvent {
             Err(Dropped::CookieSent) => Self::CookieSent,
             Err(Dropped::Down) => Self::Down,
             Err(Dropped::Flood) => Self::Flood,
-            // Packets do not come this way.
-            Err(Dropped::Malformed | Dropped::Packet(_)) => Self::Malformed,
             Err(Dropped::RateLimited) => Self::RateLimited,
             Err(Dropped::Replay) => Self::Replay,
-            Err(Dropped::Unauthentic) => Self::Unauthentic,
+            // Only handshake messages come this way: no packets, and nothing malformed.
+            Err(Dropped::Unauthentic | Dropped::Malformed | Dropped::Packet(_)) => {
+                Self::Unauthentic
+            }
             Err(Dropped::UnknownIndex) => Self::UnknownIndex,
             Err(Dropped::UnknownPeer) => Self::UnknownPeer,
         }
