@@ -201,11 +201,18 @@ impl<C: Crypto> Device<C> {
     }
 
     /// Sets the peer's endpoint, to be reached from whatever address the routes choose. It moves on
-    /// when the peer does.
+    /// when the peer does. The first endpoint of a peer that has a persistent keepalive interval is
+    /// sent the keepalive that had nowhere to go when the interval was set.
     pub fn set_endpoint(&mut self, now: Now, id: PeerId, endpoint: SocketAddr) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.shared.set_path(Some(Path::to(endpoint)));
-            peer.shared.send_staged();
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        let is_first = peer.shared.path().is_none();
+        peer.shared.set_path(Some(Path::to(endpoint)));
+        peer.shared.send_staged();
+        if is_first && peer.keepalive.is_some() && self.up {
+            peer.timers.persistent_base = Some(now.monotonic);
+            self.send_keepalive(now, id);
         }
         self.service(now, id);
     }

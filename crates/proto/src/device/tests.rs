@@ -375,3 +375,60 @@ fn packets_for_a_peer_that_never_answers_are_counted_when_it_is_given_up() {
     assert_eq!(dropped(&pair), 3);
     assert_eq!(pair.devices[0].unanswered(pair.now.monotonic), 1);
 }
+
+/// A device with so many peers, all with an endpoint, none of which will ever answer.
+fn device_of_the_silent(count: u16) -> Pair {
+    let mut pair = Pair::new();
+    let now = pair.now;
+    let device = &mut pair.devices[0];
+    for number in 0..count {
+        let key = PrivateKey::generate(&mut TestRandom(1000 + u64::from(number)));
+        let peer = device
+            .add_peer(now, key.public_key::<DefaultCrypto>())
+            .unwrap();
+        device.set_endpoint(now, peer, ([198, 51, 100, 7], 1000 + number).into());
+        let [a, b] = number.to_be_bytes();
+        device.add_allowed_ip(peer, Prefix::new([10, 9, a, b].into(), 32).unwrap());
+    }
+    device.publish();
+    pair
+}
+
+/// How many datagrams wait.
+fn drained(device: &mut Device<DefaultCrypto>) -> usize {
+    let mut buffer = vec![];
+    core::iter::from_fn(|| device.poll_transmit(&mut buffer)).count()
+}
+
+/// Calls as an owner does, until nothing is due, and says how many datagrams came of each call.
+fn serve(device: &mut Device<DefaultCrypto>, now: Now) -> Vec<usize> {
+    let mut calls = vec![];
+    while device.poll_timeout().is_some_and(|at| at <= now.monotonic) {
+        device.handle_timeout(now);
+        calls.push(drained(device));
+        assert!(calls.len() < 1000, "what is due does not go away");
+    }
+    calls
+}
+
+#[test]
+fn many_peers_that_are_due_at_once_are_served_bit_by_bit() {
+    const COUNT: u16 = 200;
+    let mut pair = device_of_the_silent(COUNT);
+    let mut now = pair.now;
+    let device = &mut pair.devices[0];
+    // The data path asks for all of them.
+    for number in 0..COUNT {
+        let [a, b] = number.to_be_bytes();
+        let peer = device.tables.route([10, 9, a, b].into()).unwrap();
+        peer.stage(packet(0));
+        device.tables.request_service(&peer);
+    }
+    // Then the clock does: nobody has answered, and all initiations are to be sent again.
+    for after in [0, 6] {
+        now.monotonic = now.monotonic + Duration::from_secs(after);
+        let calls = serve(device, now);
+        assert_eq!(calls.iter().sum::<usize>(), usize::from(COUNT));
+        assert!(calls.iter().all(|count| *count <= 64), "{calls:?}");
+    }
+}

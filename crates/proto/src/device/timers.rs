@@ -17,6 +17,11 @@ use crate::time::{Instant, Now};
 use super::Device;
 use super::peer_state::PeerState;
 
+/// Peers that one call serves for each of its two reasons. A device may have a hundred thousand that
+/// do not answer, and each may cost an initiation, which takes two Diffie-Hellman functions: an
+/// owner who serves them all in one go is deaf to their answers in the meantime.
+const SERVED_AT_ONCE: usize = 32;
+
 /// The deadlines of a peer that traffic does not derive.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
@@ -116,18 +121,22 @@ impl<C: Crypto> PeerState<C> {
 }
 
 impl<C: Crypto> Device<C> {
-    /// Does everything that is due: what the data path asked for and what the clock says.
+    /// Does what is due: what the data path asked for and what the clock says. When that is much,
+    /// it does a part of it, and [`Self::poll_timeout`] goes on saying "now".
     ///
     /// To be called when [`Self::poll_timeout`] is reached and when
     /// [`crate::Tables::request_service`] says so; datagrams may then wait in
-    /// [`Self::poll_transmit`].
+    /// [`Self::poll_transmit`], and others may be handled before the next call.
     pub fn handle_timeout(&mut self, now: Now) {
         self.publish();
-        while let Some(peer) = self.tables.next_to_service() {
+        for _ in 0..SERVED_AT_ONCE {
+            let Some(peer) = self.tables.next_to_service() else {
+                break;
+            };
             self.service(now, peer.id());
         }
         // Counted, so that a clock at its very end, which no deadline lies behind, ends this too.
-        for _ in 0..self.schedule.len() {
+        for _ in 0..self.schedule.len().min(SERVED_AT_ONCE) {
             let Some(peer) = self.schedule.next_due(now.monotonic) else {
                 break;
             };
