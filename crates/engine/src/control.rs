@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hushwire_config::stack::wipe_stack;
 use hushwire_io::tun::{Event, Monitor};
@@ -18,14 +18,13 @@ use crate::clock;
 use crate::convert;
 use crate::dataplane::{Dataplane, Device, Peer};
 use crate::handshake_queue::CAPACITY;
+use crate::recheck::Recheck;
 use crate::stats::HandshakeEvent;
 use crate::turnstile::Turnstile;
 use crate::wait;
 
 /// Handshake messages handled before timers get their turn.
 const MESSAGES_AT_ONCE: usize = 32;
-/// Routes change in bursts; the sources of peers are looked at once afterwards.
-const ROUTES_SETTLE: Duration = Duration::from_millis(50);
 
 /// The protocol's state and the sockets, changed by the control thread and by UAPI clients. The
 /// data path takes neither of these locks.
@@ -65,8 +64,8 @@ pub(crate) struct Control {
     monitor: Monitor,
     routes: RouteMonitor,
     seen_up: bool,
-    /// When the sources of peers are to be looked at.
-    check_sources: Option<std::time::Instant>,
+    /// Whose sources are to be looked at.
+    recheck: Recheck<Arc<Peer>>,
     buffer: Vec<u8>,
     scratch: SendScratch,
 }
@@ -84,7 +83,7 @@ impl Control {
             monitor,
             routes,
             seen_up: false,
-            check_sources: None,
+            recheck: Recheck::new(),
             buffer: Vec::with_capacity(2048),
             scratch: SendScratch::default(),
         }
@@ -122,16 +121,9 @@ impl Control {
             self.device_events()?;
         }
         if routes_changed && self.routes.drain()? {
-            self.check_sources
-                .get_or_insert_with(|| std::time::Instant::now() + ROUTES_SETTLE);
+            self.recheck.routes_changed(Instant::now());
         }
-        if self
-            .check_sources
-            .is_some_and(|at| at <= std::time::Instant::now())
-        {
-            self.check_sources = None;
-            self.forget_stale_sources();
-        }
+        self.forget_stale_sources();
         Ok(())
     }
 
@@ -162,9 +154,7 @@ impl Control {
         self.send(&mut device);
         let protocol = device.poll_timeout().map(|at| until(now, at));
         drop(device);
-        let sources = self
-            .check_sources
-            .map(|at| at.saturating_duration_since(std::time::Instant::now()));
+        let sources = self.recheck.timeout(Instant::now());
         protocol.into_iter().chain(sources).min()
     }
 
@@ -236,17 +226,17 @@ impl Control {
         self.state.device().set_mtu(mtu);
     }
 
-    /// The routes have changed: every source address is in question.
-    fn forget_stale_sources(&self) {
-        let mark = self.state.binding().fwmark();
-        let peers: Vec<_> = self
-            .state
-            .device()
-            .peers()
-            .map(|peer| Arc::clone(peer.shared()))
-            .collect();
-        for peer in peers {
-            check_source(&peer, mark);
+    /// When the routes have changed every source address is in question.
+    fn forget_stale_sources(&mut self) {
+        let all = || {
+            let device = self.state.device();
+            device
+                .peers()
+                .map(|peer| Arc::clone(peer.shared()))
+                .collect()
+        };
+        for peer in self.recheck.next(Instant::now(), all) {
+            check_source(&peer, self.state.binding().fwmark());
         }
     }
 

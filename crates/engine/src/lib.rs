@@ -27,6 +27,7 @@ mod memory;
 mod outbox;
 mod random;
 mod receive_buffer;
+mod recheck;
 mod report;
 mod run;
 pub mod sandbox;
