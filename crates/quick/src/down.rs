@@ -1,5 +1,6 @@
 //! Taking an interface down.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use hushwire_netlink::{IpFamily, MAIN_TABLE, Rule};
@@ -10,6 +11,11 @@ use crate::operation::{Event, Operation};
 use crate::plan::{self, Routing};
 use crate::save;
 use crate::transaction::Transaction;
+
+/// The tables `default`, `main` and `local`. Rules for them are the system's, even where the mark of
+/// a tunnel has such a number; wg-quick(8) spares them because it looks for the number, and they are
+/// shown by name.
+const SYSTEM_TABLES: RangeInclusive<u32> = 253..=255;
 
 /// Takes an interface down that [`crate::up`] or wg-quick(8) has brought up from this file. It
 /// must be there.
@@ -100,8 +106,10 @@ pub(crate) fn delete_rules(
 /// rules like the latter, and keep them: ours is the one right before its companion, or else one
 /// that no other tunnel can have made.
 fn own_rules(rules: &[Rule], table: u32) -> Vec<Rule> {
-    let (own, others): (Vec<Rule>, Vec<Rule>) =
-        rules.iter().copied().partition(|rule| rule.table == table);
+    let is_own = |rule: &Rule| {
+        rule.table == table && (is_tunnel(rule) || !SYSTEM_TABLES.contains(&rule.table))
+    };
+    let (own, others): (Vec<Rule>, Vec<Rule>) = rules.iter().copied().partition(is_own);
     let suppressing: Vec<Rule> = others.iter().copied().filter(is_suppressing).collect();
     let tunnels = others.iter().filter(|rule| is_tunnel(rule)).count();
     let mut surplus = suppressing.len().saturating_sub(tunnels);
@@ -162,6 +170,19 @@ mod tests {
         assert_eq!(deleted(&rules, 51820), [32765, 32764]);
         assert_eq!(deleted(&rules, 51821), [32763, 32762]);
         assert_eq!(deleted(&rules, 5), []);
+    }
+
+    /// `down` of a tunnel with `FwMark = 254` took `from all lookup main` away, and with it the
+    /// whole network.
+    #[test]
+    fn the_rules_of_the_system_stay() {
+        for table in [253, 254, 255] {
+            let system = [(255, 0), (254, 32766), (253, 32767)]
+                .map(|(table, priority)| Rule::ask(IpFamily::V4, table).priority(priority));
+            assert_eq!(deleted(&system, table), []);
+            let rules = [&system[..], &tunnel(table, 32765)].concat();
+            assert_eq!(deleted(&rules, table), [32765, 32764]);
+        }
     }
 
     #[test]

@@ -238,7 +238,8 @@ fn change_address(verb: &str, address: &str, interface: &str) -> String {
     format!("ip {flag} address {verb} {address} dev {interface}")
 }
 
-/// A rule to be deleted is told by its table alone, but for that of the main table.
+/// A rule to be deleted is told by its table alone, but for that of the main table. The table of a
+/// tunnel is told by the number of its mark, whatever other name it has.
 fn change_rule(verb: &str, rule: &Rule) -> String {
     let flag = flag(rule.family);
     let mut words = format!("ip {flag} rule {verb}");
@@ -249,7 +250,7 @@ fn change_rule(verb: &str, rule: &Rule) -> String {
         words.push_str(&format!("{not} fwmark {mark}"));
     }
     match rule.table {
-        MAIN_TABLE => words.push_str(" table main"),
+        MAIN_TABLE if rule.mark.is_none() => words.push_str(" table main"),
         table => words.push_str(&format!(" table {table}")),
     }
     if let Some(length) = rule.suppress_prefix_length {
@@ -309,6 +310,11 @@ mod tests {
         assert_eq!(
             command(&Operation::DeleteRule(mark)),
             "ip -4 rule delete table 51820"
+        );
+        let main_by_mark = Rule::ask(IpFamily::V4, MAIN_TABLE).unless_mark(MAIN_TABLE);
+        assert_eq!(
+            command(&Operation::AddRule(main_by_mark)),
+            "ip -4 rule add not fwmark 254 table 254"
         );
         assert_eq!(
             command(&Operation::AddRule(main)),
