@@ -60,17 +60,23 @@ fn short_v4(word: &str) -> Option<Prefix> {
     Prefix::new(IpAddr::V4(Ipv4Addr::from(octets)), length).ok()
 }
 
-/// A number as in C: decimal, `0x` and hexadecimal, `0` and octal. A negative one wraps around, and
-/// is for the kernel to refuse.
+/// An MTU in bytes. It is a signed number for ip(8): a negative one is for the kernel to refuse.
 #[must_use]
-pub fn number(word: &str) -> Option<u32> {
+pub fn mtu(word: &str) -> Option<u32> {
     match word.strip_prefix('-') {
-        Some(digits) => natural(digits).map(u32::wrapping_neg),
-        None => natural(word),
+        Some(digits) => i32::try_from(magnitude(digits)?)
+            .ok()
+            .map(|number| number.wrapping_neg().cast_unsigned()),
+        None => number(word).filter(|number| i32::try_from(*number).is_ok()),
     }
 }
 
-fn natural(word: &str) -> Option<u32> {
+/// A number as in C: decimal, `0x` and hexadecimal, `0` and octal.
+fn number(word: &str) -> Option<u32> {
+    magnitude(word.strip_prefix('+').unwrap_or(word))
+}
+
+fn magnitude(word: &str) -> Option<u32> {
     let (digits, radix) = match word.as_bytes() {
         [b'0', b'x' | b'X', ..] => (word.get(2..)?, 16),
         [b'0', _, ..] => (word.get(1..)?, 8),
@@ -134,14 +140,28 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
-        assert_eq!(number("1420"), Some(1420));
-        assert_eq!(number("0x578"), Some(1400));
-        assert_eq!(number("010"), Some(8));
-        assert_eq!(number("0"), Some(0));
-        assert_eq!(number("-5"), Some(u32::MAX - 4));
-        for bad in ["", "abc", "1x", "--1", "+1", "0x", "0x+1", "99999999999"] {
-            assert_eq!(number(bad), None, "{bad}");
+    fn mtus() {
+        assert_eq!(mtu("1420"), Some(1420));
+        assert_eq!(mtu("+1420"), Some(1420));
+        assert_eq!(mtu("0x578"), Some(1400));
+        assert_eq!(mtu("010"), Some(8));
+        assert_eq!(mtu("0"), Some(0));
+        assert_eq!(mtu("-5"), Some(u32::MAX - 4));
+        assert_eq!(mtu("2147483647"), Some(0x7fff_ffff));
+        for bad in [
+            "",
+            "abc",
+            "1x",
+            "--1",
+            "+-1",
+            "-+1",
+            "0x",
+            "0x+1",
+            "99999999999",
+            "2147483648",
+            "4294967295",
+        ] {
+            assert_eq!(mtu(bad), None, "{bad}");
         }
     }
 

@@ -230,7 +230,7 @@ pub(super) fn mtu(file: &QuickFile, transaction: &mut Transaction<'_>) -> Result
         }
     };
     let link = transaction.system.link()?;
-    if link.is_some_and(|link| link.up && words::number(&wanted) == Some(link.mtu)) {
+    if link.is_some_and(|link| link.up && words::mtu(&wanted) == Some(link.mtu)) {
         return Ok(());
     }
     transaction.run(&Operation::SetMtuUp(wanted))

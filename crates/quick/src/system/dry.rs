@@ -98,7 +98,7 @@ impl Imagined {
             Operation::SetMark(mark) => self.device.fwmark = *mark,
             Operation::AddAddress(word) => self.add_address(word)?,
             Operation::SetMtuUp(word) => {
-                self.mtu = words::number(word)
+                self.mtu = words::mtu(word)
                     .ok_or_else(|| Failure::bad_word(word, "Invalid \"mtu\" value"))?;
                 self.up = true;
             }

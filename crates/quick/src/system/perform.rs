@@ -29,8 +29,14 @@ const DAEMON_LIMIT: Duration = Duration::from_secs(2);
 const DAEMON_LOOK: Duration = Duration::from_millis(5);
 
 /// What bash is told to do with a hook: what the script does, with the variables of the script
-/// that hooks are known to use.
-const HOOK: &str = "INTERFACE=$1; CONFIG_FILE=$2; hook=$3; shift 3; eval \"$hook\"";
+/// that hooks are known to use. There it is a function that does it, so that a hook may say `return`
+/// and `local`; those that seem to get one, others do not, for bash would say of their mistakes that
+/// they are the environment's.
+const HOOK: &str = "INTERFACE=$1; CONFIG_FILE=$2; hook=$3; shift 3; \
+     case $hook in \
+     *return*|*local*) execute_hooks() { eval \"$hook\"; }; execute_hooks ;; \
+     *) eval \"$hook\" ;; \
+     esac";
 
 impl Live<'_> {
     /// Does something and gives what undoes it.
@@ -166,7 +172,7 @@ impl Live<'_> {
 
     fn set_mtu_up(&mut self, word: &str) -> Result<Option<Operation>, Failure> {
         let mtu =
-            words::number(word).ok_or_else(|| Failure::bad_word(word, "Invalid \"mtu\" value"))?;
+            words::mtu(word).ok_or_else(|| Failure::bad_word(word, "Invalid \"mtu\" value"))?;
         let index = self.index()?;
         let before = self.link()?;
         let netlink = self.netlink.get_mut();
@@ -315,6 +321,35 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::{Environment, Interrupt};
+
+    #[test]
+    fn a_command_runs_in_a_function_of_a_strict_bash() {
+        let interrupt = Interrupt::never().unwrap();
+        let environment = Environment {
+            program: "wg-quick".to_owned(),
+            path: std::env::var_os("PATH").unwrap(),
+            config_file: "/etc/wireguard/wg0.conf".into(),
+        };
+        let mut live = Live::new("wg0", environment, &interrupt).unwrap();
+        for (command, status) in [
+            ("return 3", 3),
+            ("return; false", 0),
+            ("local x=5; exit $x", 5),
+            ("false; true", 1),
+            ("false | true", 1),
+            (
+                "[[ $INTERFACE == @(wg0|wg1) && $CONFIG_FILE == /etc/* ]]",
+                0,
+            ),
+            ("exit $#", 0),
+        ] {
+            let ended = live
+                .hook(command)
+                .map_or_else(|failure| failure.status, |()| 0);
+            assert_eq!(ended, status, "{command}");
+        }
+    }
 
     #[test]
     fn a_saved_file_is_its_owners_only() {
