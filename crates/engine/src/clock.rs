@@ -32,6 +32,36 @@ fn nanos(time: &Timespec) -> u64 {
 mod tests {
     use super::*;
 
+    /// Tells the copy of this program that the test below starts what it is.
+    const SLEPT: &str = "HUSHWIRE_TEST_SLEPT";
+
+    /// In a namespace of time whose boot lies further back than its monotonic clock began, as after
+    /// a sleep.
+    #[test]
+    fn time_that_the_system_sleeps_counts() {
+        const SECONDS: u64 = 1_000_000;
+        if std::env::var_os(SLEPT).is_some() {
+            let awake = nanos(&clock_gettime(ClockId::Monotonic)) / 1_000_000_000;
+            return assert!(monotonic().as_nanos() / 1_000_000_000 >= awake + SECONDS);
+        }
+        let asleep = std::process::Command::new("unshare")
+            .args(["--time", "--boottime", &SECONDS.to_string(), "--fork"])
+            .arg(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "clock::tests::time_that_the_system_sleeps_counts",
+            ])
+            .env(SLEPT, "")
+            .output()
+            .expect("unshare(1) of util-linux 2.36 or later");
+        let said = String::from_utf8_lossy(&asleep.stdout);
+        assert!(
+            asleep.status.success() && said.contains("1 passed"),
+            "{said}{}(needs root, and a kernel with CONFIG_TIME_NS)",
+            String::from_utf8_lossy(&asleep.stderr)
+        );
+    }
+
     #[test]
     fn the_monotonic_clock_does_not_run_backwards_and_is_never_zero() {
         let first = monotonic();
