@@ -283,6 +283,8 @@ fn read_key<S: Surroundings, K>(
     parse(&content).map_err(|error| match error {
         KeyFileError::Key(error) => {
             let text = content.get(..BASE64_LEN).unwrap_or(&content);
+            // wg(8) quotes it as C has texts.
+            let text = text.split(|&byte| byte == 0).next().unwrap_or(text);
             bad_key(error, &raw::decode(text))
         }
         error => Reason::KeyFile(error),

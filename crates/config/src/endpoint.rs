@@ -248,8 +248,11 @@ fn split(text: &str) -> Result<(&str, &str), EndpointError> {
     }
 }
 
-/// A host in numbers, and its scope's index (0: none).
+/// A host in numbers, and its scope's index (0: none). `*` is this computer to the C library's resolver.
 fn numeric_host(host: &str) -> Option<(IpAddr, u32)> {
+    if host == "*" {
+        return Some((Ipv6Addr::LOCALHOST.into(), 0));
+    }
     if let Some(v4) = inet::aton(host) {
         return Some((v4.into(), 0));
     }
@@ -294,6 +297,8 @@ mod tests {
             ("2130706433:80", "127.0.0.1:80"),
             ("010.0.0.1:80", "8.0.0.1:80"),
             ("0.0.0.0:0", "0.0.0.0:0"),
+            ("*:80", "[::1]:80"),
+            ("[*]:80", "[::1]:80"),
             ("[fe80::1%3]:5", "[fe80::1%3]:5"),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");

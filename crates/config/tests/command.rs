@@ -26,6 +26,7 @@ impl Surroundings for World {
         let content = match path {
             "none" => "",
             "bad" => "!TIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n",
+            "nul" => "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8\0\0\0\n",
             "more" => "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=x",
             "key" => "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n",
             _ => return Err("fopen: No such file or directory".to_owned()),
@@ -207,6 +208,10 @@ fn a_value_out_of_form_is_quoted() {
         (
             &["private-key", "bad"],
             "Key is not the correct length or format: `!TIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='",
+        ),
+        (
+            &["private-key", "nul"],
+            "Key is not the correct length or format: `xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8'",
         ),
         (
             &["private-key", "more"],

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,7 +15,7 @@ use hushwire_quick::keys::{self, Place};
 use zeroize::Zeroizing;
 
 use super::apply::{self, LookUpError, Resolver};
-use super::{Context, Spelling, usage};
+use super::{Context, Spelling, input, usage};
 
 /// The last line that the standard tool says about a file that it cannot read.
 const PARSING_ERROR: &str = "Configuration parsing error";
@@ -159,7 +158,7 @@ fn fill_in(
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut file = File::open(path)?;
+    let mut file = input::open(path)?;
     let size = file.metadata().map_or(0, |metadata| metadata.len());
     // Room for all of a file from the start, so that no copies of keys stay behind.
     let size = usize::try_from(size)

@@ -5,6 +5,7 @@
 
 mod apply;
 mod conf_file;
+mod input;
 mod options;
 mod output;
 mod set;

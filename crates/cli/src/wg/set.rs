@@ -1,10 +1,10 @@
 //! `set`: an interface changed by the words of a command line.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use hushwire_config::command::{self, CommandError, Reason, Surroundings};
 use hushwire_config::endpoint::Endpoint;
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::apply::{self, LookUpError, Resolver};
 use super::output::Output;
-use super::{Context, Spelling, usage};
+use super::{Context, Spelling, input, usage};
 
 /// More than any key file has; the rest need not be read to know that it is none.
 const KEY_FILE_LIMIT: usize = 64 * 1024;
@@ -106,7 +106,7 @@ impl Surroundings for Outside<'_> {
 
     fn key_file(&mut self, path: &str) -> Result<Zeroizing<Vec<u8>>, OutsideError> {
         let path = raw::encode(path);
-        let mut file = File::open(OsStr::from_bytes(&path))
+        let mut file = input::open(Path::new(OsStr::from_bytes(&path)))
             .map_err(|error| OutsideError::Open(error.raw_os_error().unwrap_or_default()))?;
         let mut content = Zeroizing::new(vec![0; KEY_FILE_LIMIT]);
         let mut length = 0;

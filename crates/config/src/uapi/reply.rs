@@ -49,6 +49,9 @@ impl From<io::Error> for ReplyError {
 /// What wg(8) reports for an endpoint that it cannot make out: ENETUNREACH with the wrong sign.
 const BAD_ENDPOINT: ReplyError = ReplyError::Device(-101);
 
+/// ERANGE.
+const OUT_OF_RANGE: i32 = 34;
+
 /// Reads the reply to a set. Of several `errno` lines the last counts; other keys mean nothing.
 ///
 /// # Errors
@@ -59,7 +62,7 @@ pub fn set(reader: &mut impl BufRead) -> Result<(), ReplyError> {
     let mut result = Err(ReplyError::Protocol);
     while let Some((key, value)) = lines.next()? {
         if key == b"errno" {
-            result = match signed(value).ok_or(ReplyError::Protocol)? {
+            result = match signed(value).ok_or_else(|| no_errno(value))? {
                 0 => Ok(()),
                 code => Err(ReplyError::Device(code.wrapping_neg())),
             };
@@ -113,7 +116,9 @@ fn peer_line(peer: &mut Peer, key: &[u8], value: &[u8]) -> Result<(), ReplyError
     match key {
         b"preshared_key" => {
             let key = PresharedKey::from_hex(value).map_err(|_| ReplyError::Protocol)?;
-            peer.preshared_key = (!key.is_zero()).then_some(key);
+            // Told again, zeros are shown: wg(8) remembers that there was a key.
+            let shown = peer.preshared_key.is_some() || !key.is_zero();
+            peer.preshared_key = shown.then_some(key);
         }
         b"endpoint" => {
             peer.endpoint = Some(endpoint(value)?);
@@ -184,10 +189,25 @@ pub(super) fn signed(value: &[u8]) -> Option<i32> {
     }
 }
 
+/// What wg(8) says of an `errno` that is none: where `strtoll` has complained, its words.
+fn no_errno(value: &[u8]) -> ReplyError {
+    let (magnitude, max) = match value {
+        [b'-', magnitude @ ..] => (magnitude, i64::MIN.unsigned_abs()),
+        magnitude => (magnitude, i64::MAX.unsigned_abs()),
+    };
+    let digits = magnitude.iter().take_while(|byte| byte.is_ascii_digit());
+    let digits = magnitude.get(..digits.count()).unwrap_or_default();
+    if digits.is_empty() || number::decimal(digits, max).is_some() {
+        ReplyError::Protocol
+    } else {
+        ReplyError::Device(OUT_OF_RANGE)
+    }
+}
+
 /// A key and its value.
 pub(super) type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// Reads `key=value` lines up to the empty one.
+/// Reads `key=value` lines up to the empty one. There is no NUL in them.
 pub(super) struct Lines<'r, R> {
     reader: &'r mut R,
     line: Zeroizing<Vec<u8>>,
@@ -210,6 +230,9 @@ impl<'r, R: BufRead> Lines<'r, R> {
         };
         if line.is_empty() {
             return Ok(None);
+        }
+        if line.contains(&0) {
+            return Err(ReplyError::Protocol);
         }
         let equals = line
             .iter()
@@ -284,6 +307,31 @@ mod tests {
     }
 
     #[test]
+    fn an_errno_past_all_numbers_is_out_of_range() {
+        for large in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999x",
+        ] {
+            let told = set_reply(&format!("errno={large}\nerrno=0\n\n")).unwrap_err();
+            assert!(told.starts_with("Numerical result out of range"), "{told}");
+        }
+        for bad in ["9223372036854775807", "-9223372036854775808", "-x", "-"] {
+            let told = set_reply(&format!("errno={bad}\n\n"));
+            assert_eq!(told, Err("Protocol error".to_owned()), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_nul_is_in_no_reply() {
+        for line in ["foo=\0", "foo=1\0x", "foo\0=1", "\0=1"] {
+            let reply = format!("{line}\nerrno=0\n\n");
+            assert_eq!(set_reply(&reply), Err("Protocol error".to_owned()));
+            assert_eq!(get_reply(&reply), Err("Protocol error".to_owned()));
+        }
+    }
+
+    #[test]
     fn a_get_reply_has_positive_errors() {
         assert_eq!(get_reply("errno=0\n\n"), Ok(Device::default()));
         assert!(
@@ -355,6 +403,23 @@ mod tests {
         .unwrap();
         assert_eq!(device.peers[0].public_key.to_hex().as_str(), HEX);
         assert_eq!(device.peers[0].last_handshake, Some(Duration::new(7, 8)));
+    }
+
+    #[test]
+    fn of_preshared_keys_the_last_counts() {
+        let preshared_key = |keys: &[&str]| {
+            let lines: String = keys
+                .iter()
+                .map(|key| format!("preshared_key={key}\n"))
+                .collect();
+            let reply = format!("public_key={HEX}\n{lines}errno=0\n\n");
+            get_reply(&reply).unwrap().peers[0].preshared_key.clone()
+        };
+        let zero = "0".repeat(64);
+        assert_eq!(preshared_key(&[&zero, &zero]), None);
+        let last = preshared_key(&[HEX, &zero]);
+        assert_eq!(last, Some(PresharedKey::new([0; 32])));
+        assert_ne!(preshared_key(&[&zero, HEX]), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The commands in our own spelling: places and hints, options, JSON, and daemons that misbehave.
 
 mod bad_daemons;
+mod closed_input;
 mod json;
 mod places;
 
