@@ -194,6 +194,7 @@ impl Engine {
     fn spawn_all(&mut self, tasks: Vec<Task>) -> Result<(), StartError> {
         for task in tasks {
             let warden = self.warden.clone();
+            let dataplane = Arc::clone(self.target.dataplane());
             let (tell, told) = mpsc::sync_channel(1);
             let thread = thread::Builder::new()
                 .name(task.name.into())
@@ -202,9 +203,18 @@ impl Engine {
                     let is_in = entered.is_ok();
                     // Whoever started us waits for it.
                     let _ = tell.send(entered);
-                    if is_in {
-                        (task.run)();
+                    if !is_in {
+                        return;
                     }
+                    if task.class == ThreadClass::Helper {
+                        // Whom it helps goes on without it.
+                        return (task.run)();
+                    }
+                    run_to_the_end(task.run, || {
+                        let log = dataplane.log();
+                        log.error(format_args!("the {} thread has panicked", task.name));
+                        dataplane.stop();
+                    });
                 });
             self.threads
                 .push(thread.map_err(|error| StartError::Io("starting threads", error))?);
@@ -264,6 +274,23 @@ impl Engine {
     }
 }
 
+/// Does a thread's work, and calls `give_up` if it panics. A device that goes on with one thread less
+/// looks alive and moves nothing; one that ends is missed, and can be started anew.
+fn run_to_the_end(run: impl FnOnce(), give_up: impl FnOnce()) {
+    struct OnPanic<F: FnOnce()>(Option<F>);
+    impl<F: FnOnce()> Drop for OnPanic<F> {
+        fn drop(&mut self) {
+            if thread::panicking()
+                && let Some(give_up) = self.0.take()
+            {
+                give_up();
+            }
+        }
+    }
+    let _on_panic = OnPanic(Some(give_up));
+    run();
+}
+
 /// What an ingress thread receives into.
 fn receive_buffers(dataplane: &Arc<Dataplane<Sockets>>) -> Buffers<Sockets> {
     let buffer = || {
@@ -286,5 +313,26 @@ impl Stopper {
     /// Tells all threads to end.
     pub fn stop(&self) {
         self.0.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_ends_the_device_and_one_that_ends_does_not() {
+        let given_up = |run: fn()| {
+            let (tell, told) = mpsc::sync_channel(1);
+            let work = move || {
+                run_to_the_end(run, || {
+                    let _ = tell.send(());
+                });
+            };
+            let _ = thread::spawn(work).join();
+            told.try_recv().is_ok()
+        };
+        assert!(given_up(|| panic!("as a test wants it")));
+        assert!(!given_up(|| ()));
     }
 }
