@@ -111,6 +111,11 @@ const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
+/// What two of the classes may.
+const ASKS_FOR_LINKS: Attempt = ("asks for links", Refused, || {
+    open(AddressFamily::NETLINK, SocketType::RAW)
+});
+
 #[test]
 fn a_hijacked_thread_can_do_nothing() {
     if let Ok(order) = std::env::var(VARIABLE) {
@@ -139,6 +144,19 @@ fn where_calls_are_not_on_the_list_the_strict_sandbox_ends_the_process() {
             .position(|(name, ..)| *name == "opens a unix socket");
         let status = send("strict", class, attempt.unwrap());
         assert_eq!(status.signal(), Some(SIGSYS));
+    }
+}
+
+/// Each class has a filter of its own, and not that of the process.
+#[test]
+fn only_who_looks_at_links_may_ask_for_them() {
+    for (class, name) in ThreadClass::ALL.iter().enumerate() {
+        let expected = match name {
+            ThreadClass::Process | ThreadClass::Control => SUCCEEDED,
+            _ => REFUSED,
+        };
+        let status = send("on", class, ATTEMPTS.len());
+        assert_eq!(status.code(), Some(expected), "{name:?}: {status}");
     }
 }
 
@@ -171,7 +189,7 @@ fn obey(order: &str) -> ! {
     };
     let mut number = || words.next().unwrap().parse::<usize>().unwrap();
     let class = ThreadClass::ALL[number()];
-    let (_, _, attempt) = ATTEMPTS[number()];
+    let (_, _, attempt) = ATTEMPTS.get(number()).unwrap_or(&ASKS_FOR_LINKS);
     LazyLock::force(&PARENT);
     let hijacked = std::thread::spawn(move || {
         confined(mode, class, move || {

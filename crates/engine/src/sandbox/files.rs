@@ -63,3 +63,47 @@ fn state(status: &RestrictionStatus) -> LayerState {
         RulesetStatus::NotEnforced => LayerState::Missing("not enforced".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// The filters of system calls refuse the same; here they are not there.
+    #[test]
+    fn files_are_closed_by_this_layer_alone() {
+        let name = format!("hushwire-test-files-{}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        fs::write(&file, "x").unwrap();
+        for class in ThreadClass::ALL {
+            let file = file.clone();
+            let tried = thread::spawn(move || {
+                let state = close(class);
+                let tried = [
+                    ("read", fs::read(&file).map(drop)),
+                    ("write", fs::write(&file, "y")),
+                    ("make", fs::create_dir(file.with_extension("new"))),
+                    ("remove", fs::remove_file(&file)),
+                    ("list", fs::read_dir("/").map(drop)),
+                    ("listen", TcpListener::bind("127.0.0.1:0").map(drop)),
+                ];
+                (state, tried)
+            });
+            let (state, tried) = tried.join().unwrap();
+            assert!(matches!(state, LayerState::On(_) | LayerState::Partial(_)));
+            for (what, result) in tried {
+                let refused = result.map_err(|error| error.kind());
+                assert_eq!(
+                    refused,
+                    Err(io::ErrorKind::PermissionDenied),
+                    "{class:?} {what}"
+                );
+            }
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"x");
+        fs::remove_file(&file).unwrap();
+    }
+}

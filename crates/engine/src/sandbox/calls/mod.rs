@@ -97,7 +97,31 @@ fn filter(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::thread;
+
     use super::*;
+
+    /// The layers do not rely on each other, so this one is tried without the others, which refuse the same.
+    #[test]
+    fn files_are_closed_by_this_layer_alone() {
+        let filters = Filters::new(false).unwrap();
+        for class in ThreadClass::ALL {
+            let apply = || {
+                let applied = filters.apply(class, false);
+                assert_eq!(applied, LayerState::On(String::new()), "{class:?}");
+                [
+                    fs::read("/proc/self/status").map(drop),
+                    fs::write("/dev/null", "x"),
+                    fs::create_dir("/tmp/hushwire-test-calls"),
+                ]
+                .map(|tried| tried.err().and_then(|error| error.raw_os_error()))
+            };
+            let tried = thread::scope(|scope| scope.spawn(apply).join().unwrap());
+            let expected = [libc::ENOSYS, libc::ENOSYS, libc::EPERM].map(Some);
+            assert_eq!(tried, expected, "{class:?}");
+        }
+    }
 
     #[test]
     fn every_filter_can_be_built() {
