@@ -65,8 +65,20 @@ fn service(services: &[u8], name: &str) -> Option<u16> {
         let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let official = words.next()?;
         let port = words.next()?.strip_suffix("/udp")?;
-        (official == name || words.any(|alias| alias == name)).then(|| port.parse().ok())?
+        (official == name || words.any(|alias| alias == name)).then(|| file_port(port))?
     })
+}
+
+/// A port as the C library reads it in that file: decimal, octal after `0`, hexadecimal after `0x`.
+fn file_port(text: &str) -> Option<u16> {
+    let (digits, radix) = match text.strip_prefix('0') {
+        Some("") | None => (text, 10),
+        Some(rest) => match rest.strip_prefix(['x', 'X']) {
+            Some(digits) => (digits, 16),
+            None => (rest, 8),
+        },
+    };
+    u16::from_str_radix(digits, radix).ok()
 }
 
 #[cfg(test)]
@@ -80,6 +92,10 @@ mod tests {
         kerberos\t88/tcp kerberos5 krb5\n\
         kerberos\t88/udp kerberos5 krb5 # Kerberos\n\
         http 80/tcp www\n\
+        hexadecimal 0x10/udp\n\
+        octal 012/udp\n\
+        nothing 0/udp\n\
+        large 70000/udp\n\
         broken x/udp\n\xff\n";
 
     fn parse(text: &str) -> Result<u16, PortError> {
@@ -111,6 +127,10 @@ mod tests {
     fn services_of_udp_by_name_and_alias() {
         assert_eq!(parse("domain"), Ok(53));
         assert_eq!(parse("krb5"), Ok(88));
+        assert_eq!(parse("hexadecimal"), Ok(16));
+        assert_eq!(parse("octal"), Ok(10));
+        assert_eq!(parse("nothing"), Ok(0));
+        assert_eq!(parse("large"), Err(PortError::Unknown));
         assert_eq!(parse("http"), Err(PortError::Unknown));
         assert_eq!(parse("broken"), Err(PortError::Unknown));
         assert_eq!(parse("Kerberos"), Err(PortError::Unknown));
