@@ -120,3 +120,29 @@ fn a_key_in_another_place_is_not_quoted() {
         }
     }
 }
+
+/// Tables of the system have the numbers of these marks: with its own rule, `down` took the rules
+/// of the system for them away, and so the whole network.
+#[test]
+fn a_mark_that_is_the_number_of_a_system_table() {
+    let world = World::new();
+    world
+        .host
+        .sysctl("net.ipv4.conf.all.src_valid_mark", "1")
+        .unwrap();
+    // So that `main` has room for one of the tunnel's.
+    world
+        .host
+        .output(&["ip", "route", "delete", "default"])
+        .unwrap();
+    let before = world.state();
+    for mark in [253, 254, 255] {
+        let settings = format!("Address = 10.7.0.1/24, fd07::1/64\nFwMark = {mark}");
+        let text = text(&settings, "0.0.0.0/0, ::/0");
+        let said = succeed(&world, &format!("{HUSHWIRE} up --backend=userspace"), &text);
+        let rule = format!("[#] ip -4 rule add not fwmark {mark} table {mark}\n");
+        assert!(said.contains(&rule), "{said}");
+        succeed(&world, &format!("{HUSHWIRE} down"), &text);
+        assert_eq!(difference(&before, &world.state()), "", "{mark}");
+    }
+}

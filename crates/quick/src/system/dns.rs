@@ -167,9 +167,13 @@ fn is_symlink(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink())
 }
 
-/// The first line of the form `NAME*` makes the prefix `NAME.`.
+/// The first line of the form `NAME*` makes the prefix `NAME.`. What follows the last newline is no
+/// line for bash's `read`.
 fn prefix_in(order: &str) -> String {
-    let name = order.lines().find_map(|line| {
+    let mut lines = order
+        .split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'));
+    let name = lines.find_map(|line| {
         let name = line.trim_matches([' ', '\t']).strip_suffix('*')?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         (!name.is_empty() && name.bytes().all(is_plain)).then_some(name)
@@ -215,6 +219,8 @@ mod tests {
             "tun."
         );
         assert_eq!(prefix_in("lo\n*\n"), "");
+        assert_eq!(prefix_in("lo\ntun*"), "");
+        assert_eq!(prefix_in("tun*\r\ntap*\n"), "tap.");
         assert_eq!(prefix_in(""), "");
     }
 
