@@ -96,9 +96,7 @@ impl Control {
             result = self.turn();
         }
         if let Err(error) = result {
-            let log = self.dataplane.log();
-            log.error(format_args!("control thread: {error}"));
-            self.dataplane.stop();
+            self.dataplane.fail(format_args!("control thread: {error}"));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the threads of a device share.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) struct Dataplane<S> {
     /// Wakes the sending threads for good.
     stop: Wake,
     stopping: AtomicBool,
+    failed: AtomicBool,
 }
 
 impl<S: DatagramSocket> Dataplane<S> {
@@ -64,6 +66,7 @@ impl<S: DatagramSocket> Dataplane<S> {
             control: Wake::new()?,
             stop: Wake::new()?,
             stopping: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
         })
     }
 
@@ -162,6 +165,18 @@ impl<S: DatagramSocket> Dataplane<S> {
             helpers.stop();
         }
         self.control.wake();
+    }
+
+    /// Ends all threads because of something that the device cannot do without, and says what.
+    pub(crate) fn fail(&self, what: impl fmt::Display) {
+        self.log.error(what);
+        self.failed.store(true, Ordering::Release);
+        self.stop();
+    }
+
+    /// Whether it ends, or has ended, because of [`Self::fail`].
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

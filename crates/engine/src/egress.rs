@@ -120,9 +120,7 @@ impl<T: TunQueue, S: DatagramSocket> Egress<T, S> {
             )
         };
         if let Err(error) = Self::run_until_stopped(shared, &waits, &dataplane, &lane) {
-            let log = dataplane.log();
-            log.error(format_args!("waiting for the device: {error}"));
-            dataplane.stop();
+            dataplane.fail(format_args!("waiting for the device: {error}"));
         }
     }
 

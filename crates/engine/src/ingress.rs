@@ -99,8 +99,7 @@ impl<T: TunQueue, S: DatagramSocket + 'static> Ingress<T, S> {
                 Next::Wait => wait::wait([lane.rebound().as_fd()], None).map(|_| ()),
             };
             if let Err(error) = result {
-                dataplane.log().error(format_args!("receiving: {error}"));
-                return dataplane.stop();
+                return dataplane.fail(format_args!("receiving: {error}"));
             }
         }
     }

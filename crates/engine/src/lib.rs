@@ -45,6 +45,6 @@ pub use handoff::default_helpers;
 pub use lane::default_queues;
 pub use log::{Level, Logger};
 pub use report::OffloadReport;
-pub use start::{Engine, Options, StartError, Stopper};
+pub use start::{Engine, Failed, Options, StartError, Stopper};
 pub use stats::{DropReason, HandshakeEvent, Stats};
 pub use status::NO_SESSION;

@@ -72,6 +72,19 @@ impl From<SandboxError> for StartError {
     }
 }
 
+/// An engine ended that nobody had told to: the system, or a mistake of ours, took away what the
+/// device cannot do without. The log says what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the device has failed; its log says why")
+    }
+}
+
+impl std::error::Error for Failed {}
+
 /// A running device.
 pub struct Engine {
     target: Target,
@@ -141,7 +154,8 @@ impl Engine {
         engine.warden.enter_process()?;
         if let Err(error) = engine.spawn_all(tasks) {
             engine.stop();
-            engine.wait();
+            // Why it does not start says more.
+            let _ = engine.wait();
             return Err(error);
         }
         Ok(engine)
@@ -211,9 +225,7 @@ impl Engine {
                         return (task.run)();
                     }
                     run_to_the_end(task.run, || {
-                        let log = dataplane.log();
-                        log.error(format_args!("the {} thread has panicked", task.name));
-                        dataplane.stop();
+                        dataplane.fail(format_args!("the {} thread has panicked", task.name));
                     });
                 });
             self.threads
@@ -266,10 +278,18 @@ impl Engine {
 
     /// Waits until all threads have ended: after [`Self::stop`], or when the device is deleted or
     /// its control socket removed.
-    pub fn wait(self) {
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] when they ended for another reason.
+    pub fn wait(self) -> Result<(), Failed> {
         for thread in self.threads {
             // A thread that panicked has ended too; its message is on stderr.
             let _ = thread.join();
+        }
+        match self.target.dataplane().has_failed() {
+            true => Err(Failed),
+            false => Ok(()),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
-use hushwire_engine::StartError;
 use hushwire_engine::uapi::SocketError;
+use hushwire_engine::{Failed, StartError};
 use hushwire_io::tun::TunError;
 
 use crate::device::OptionError;
@@ -18,6 +18,8 @@ pub(super) enum Error {
     /// The process in the background ended without a reason.
     BackgroundEnded,
     Descriptors(io::Error),
+    /// After it had run.
+    Ended(Failed),
     NameFile(PathBuf, io::Error),
     NotADescriptor {
         variable: &'static str,
@@ -50,6 +52,7 @@ impl fmt::Display for Error {
                 f,
                 "cannot list the open descriptors: {error}; /proc must be mounted"
             ),
+            Self::Ended(failed) => failed.fmt(f),
             Self::NameFile(path, error) => write!(
                 f,
                 "cannot write the name of the interface to {}: {error}; WG_TUN_NAME_FILE names \

@@ -33,13 +33,9 @@ pub(super) fn serve(
     match (started, caller) {
         (Ok(running), Some(caller)) => {
             report(caller, Ok(()));
-            running.wait();
-            Ok(())
+            running.wait()
         }
-        (Ok(running), None) => {
-            running.wait();
-            Ok(())
-        }
+        (Ok(running), None) => running.wait(),
         (Err(error), Some(caller)) => {
             report(caller, Err(&error));
             Err(error)
@@ -58,7 +54,7 @@ struct Running {
 }
 
 impl Running {
-    fn wait(self) {
+    fn wait(self) -> Result<(), Error> {
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
         let sandbox = self.engine.sandbox_report();
         self.log.debug(format_args!("sandbox: {sandbox}"));
@@ -66,9 +62,10 @@ impl Running {
             self.log
                 .debug(format_args!("memory kept out of swap: {lock}"));
         }
-        self.engine.wait();
+        let ended = self.engine.wait();
         // Some may have turned out not to work.
         self.log.debug(format_args!("{OFFLOADS}{}", self.offloads));
+        ended.map_err(Error::Ended)
     }
 }
 
@@ -93,7 +90,7 @@ fn start(settings: &Settings, mut inherited: Inherited) -> Result<Running, Error
         Ok(signals) => signals,
         Err(error) => {
             engine.stop();
-            engine.wait();
+            let _ = engine.wait();
             return Err(Error::Signals(error));
         }
     };

@@ -3,7 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
-use hushwire_engine::{Engine, Stopper};
+use hushwire_engine::{Engine, Failed, Stopper};
 
 /// A running engine. It is stopped when this is dropped.
 pub(super) struct RunningEngine {
@@ -12,12 +12,11 @@ pub(super) struct RunningEngine {
 }
 
 impl RunningEngine {
-    /// Sends a word when the engine ends, be it by itself.
-    pub(super) fn new(engine: Engine, end: Sender<()>) -> Self {
+    /// Says how the engine ended, be it by itself.
+    pub(super) fn new(engine: Engine, end: Sender<Result<(), Failed>>) -> Self {
         let stopper = engine.stopper();
         let ended = thread::spawn(move || {
-            engine.wait();
-            let _ = end.send(());
+            let _ = end.send(engine.wait());
         });
         Self {
             stopper,

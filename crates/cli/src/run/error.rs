@@ -13,6 +13,8 @@ use crate::device::OptionError;
 
 #[derive(Debug)]
 pub(super) enum Error {
+    /// The device ended, by itself.
+    Ended(hushwire_engine::Failed),
     /// Lines that begin with the file's name.
     Configuration(String),
     /// There is an interface of this name.
@@ -36,6 +38,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Configuration(lines) => f.write_str(lines),
+            Self::Ended(failed) => failed.fmt(f),
             Self::Exists(interface) => write!(
                 f,
                 "an interface `{interface}` exists already; take it down, or choose another \

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use hushwire_config::update::DeviceUpdate;
 use hushwire_engine::sandbox::Sandbox;
 use hushwire_engine::uapi::ControlSocket;
-use hushwire_engine::{Engine, Level, Logger, Options};
+use hushwire_engine::{Engine, Failed, Level, Logger, Options};
 use hushwire_io::tun::{Tun, TunOptions};
 use hushwire_io::udp::UdpOptions;
 use hushwire_quick::{Around, Failure, Live, Operation, System};
@@ -24,7 +24,7 @@ pub(super) struct InProcess<'a> {
     interface: String,
     options: DeviceOptions,
     sandbox: Sandbox,
-    end: Sender<()>,
+    end: Sender<Result<(), Failed>>,
     /// The keys and peers, with the addresses of all endpoints.
     update: Rc<DeviceUpdate>,
     device: Option<OwnDevice>,
@@ -44,7 +44,7 @@ impl<'a> InProcess<'a> {
         interface: &str,
         options: DeviceOptions,
         sandbox: Sandbox,
-        end: Sender<()>,
+        end: Sender<Result<(), Failed>>,
         update: DeviceUpdate,
     ) -> Self {
         // The engine's own threads drop their powers; a low port has to be among what they keep.

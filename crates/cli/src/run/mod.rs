@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use hushwire_engine::Failed;
 use hushwire_engine::sandbox::Reach;
 use hushwire_quick::operation::Event;
 use hushwire_quick::plan::hooks;
@@ -84,9 +85,11 @@ fn run(name: &OsStr, arguments: &Arguments) -> Result<(), Error> {
     // Whoever started us and does not read this has no use for it.
     let _ = writeln!(io::stdout(), "{summary}");
     notify::tell(notify::READY, &summary);
-    wait(requests, end, &ended)?;
+    let result = wait(requests, end, &ended);
     notify::tell(notify::STOPPING, "going down");
-    Ok(down(&configuration, &mut transaction)?)
+    // Also what a device that has failed leaves behind.
+    down(&configuration, &mut transaction)?;
+    result
 }
 
 /// A failure that nobody has told yet.
@@ -129,15 +132,19 @@ fn options(
 }
 
 /// Until a signal comes, or the device is deleted or its control socket removed.
-fn wait(requests: EndRequests, end: Sender<()>, ended: &Receiver<()>) -> Result<(), Error> {
+fn wait(
+    requests: EndRequests,
+    end: Sender<Result<(), Failed>>,
+    ended: &Receiver<Result<(), Failed>>,
+) -> Result<(), Error> {
     let _signals = requests
         .watch(move || {
             // Nobody listens any more when it is ending already.
-            let _ = end.send(());
+            let _ = end.send(Ok(()));
         })
         .map_err(Error::Signals)?;
-    let _ = ended.recv();
-    Ok(())
+    let first = ended.recv().unwrap_or(Ok(()));
+    first.map_err(Error::Ended)
 }
 
 /// Takes everything down, with the file's commands. All of it is done; the first failure is

@@ -72,12 +72,7 @@ impl Server {
                         self.accept();
                     }
                 }
-                Err(error) => {
-                    dataplane
-                        .log()
-                        .error(format_args!("control socket: {error}"));
-                    break;
-                }
+                Err(error) => return dataplane.fail(format_args!("control socket: {error}")),
             }
         }
         dataplane.log().debug("control socket closed");

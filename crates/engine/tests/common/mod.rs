@@ -92,7 +92,8 @@ impl Drop for TestDevice {
     fn drop(&mut self) {
         if let Some(engine) = self.engine.take() {
             engine.stop();
-            engine.wait();
+            let ended = engine.wait();
+            assert!(ended.is_ok() || std::thread::panicking(), "{ended:?}");
         }
         let stays = self.socket().exists();
         assert!(
