@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use hushwire_config::conf::Dialect;
+use hushwire_config::raw;
 use hushwire_quick::keys::{self, Place};
 use hushwire_quick::{Interrupt, Located, QuickFile, check};
 use zeroize::Zeroizing;
@@ -55,7 +56,9 @@ impl<'a> Program<'a> {
 
     /// Says why the program ends, as wg-quick(8) does.
     fn die(&self, why: &dyn fmt::Display) -> ExitCode {
-        let _ = writeln!(io::stderr(), "{}: {why}", self.name().to_string_lossy());
+        let said = format!("{}: {why}\n", self.name().to_string_lossy());
+        // What is quoted from a file may be bytes that are no text.
+        let _ = io::stderr().write_all(&raw::encode(&said));
         ExitCode::FAILURE
     }
 }

@@ -54,6 +54,6 @@ fn wg_quick() {
     let host = lab.host("cases").expect("a host");
     furnish(&host);
     let cases = cases();
-    assert_eq!(cases.len(), 51);
+    assert_eq!(cases.len(), 52);
     crate::replay_on(&host, cases.into_iter(), &BTreeMap::new());
 }
