@@ -1,6 +1,7 @@
 //! The daemon on a host of the laboratory: how it starts, what it keeps, how it ends. Needs root.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 
 use crate::common::{Directory, HUSHWIRE, HUSHWIRED, LIMIT};
@@ -53,6 +54,27 @@ fn daemon_pid(host: &Host) -> u32 {
         panic!("not one process: {:?}", host.processes());
     };
     pid
+}
+
+#[test]
+fn the_control_socket_is_its_owners_only() {
+    let (_lab, host) = world();
+    // Whatever the one who starts it lets others do.
+    let script = format!("umask 0; {HUSHWIRED} wg0");
+    host.output_within(LIMIT, &["bash", "-c", &script]).unwrap();
+    let mode = |path: &'static str| {
+        host.run(move || fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777)
+    };
+    assert_eq!(
+        mode("/run/wireguard/wg0.sock") & 0o077,
+        0,
+        "others may connect"
+    );
+    assert_eq!(
+        mode("/run/wireguard") & 0o022,
+        0,
+        "others may put theirs there"
+    );
 }
 
 #[test]
