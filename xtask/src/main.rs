@@ -58,7 +58,6 @@ Tasks:
                   needs a nightly toolchain
   instructions    Count the instructions of the pure parts and compare them
                   with the committed baseline; `instructions --help`
-
   supply-chain    Licences, duplicates, sources and known holes of the dependencies,
                   and whether two builds are the same; `supply-chain --help`
 
@@ -83,6 +82,11 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let paths = Paths::new();
     match task.as_str() {
         "-h" | "--help" | "help" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        // What these do is all said there.
+        "install-peers" | "models" | "miri" | "sanitize" if asks_help(rest) => {
             print!("{HELP}");
             Ok(())
         }

@@ -37,10 +37,12 @@ pub(crate) fn completion(name: &OsStr, words: &[OsString]) -> ExitCode {
 pub(crate) fn manual(name: &OsStr, words: &[OsString]) -> ExitCode {
     match words {
         [] => page(name, OsStr::new("hushwire")),
-        [option, directory] if option == "--write" => match write_all(Path::new(directory)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err((path, error)) => fail(name, &format!("cannot write {path}: {error}")),
-        },
+        [option, directory] if option == "--write" && !directory.is_empty() => {
+            match write_all(Path::new(directory)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err((path, error)) => fail(name, &format!("cannot write {path}: {error}")),
+            }
+        }
         [word] if !word.as_encoded_bytes().starts_with(b"-") => page(name, word),
         _ => fail(name, "manual wants a page, or --write and a directory"),
     }

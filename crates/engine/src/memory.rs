@@ -67,7 +67,9 @@ impl MemoryLimit {
         if fixed > limit {
             let least = (fixed - staging) * STAGING_SHARE / (STAGING_SHARE - 1);
             let reason = format!(
-                "a memory limit of {limit} bytes is too low: without a single peer it takes {least}"
+                "a memory limit of {limit} bytes is too low: a device without a single peer takes \
+                 {least}; {}M is the least that does",
+                least.div_ceil(1 << 20)
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }

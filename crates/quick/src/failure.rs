@@ -20,13 +20,19 @@ pub struct Failure {
     /// What is to be said, if the child process has not said it itself. In the form of
     /// [`raw::decode`].
     pub said: Option<String>,
+    /// What to do about it; not for a drop-in, which says what the standard tools say.
+    pub hint: Option<&'static str>,
 }
 
 impl Failure {
     /// Something went wrong and has been told already.
     #[must_use]
     pub const fn silent(status: u8) -> Self {
-        Self { status, said: None }
+        Self {
+            status,
+            said: None,
+            hint: None,
+        }
     }
 
     /// An ordinary failure.
@@ -41,7 +47,15 @@ impl Failure {
         Self {
             status,
             said: Some(said.into()),
+            hint: None,
         }
+    }
+
+    /// The same, with what to do about it.
+    #[must_use]
+    pub const fn with_hint(mut self, hint: Option<&'static str>) -> Self {
+        self.hint = hint;
+        self
     }
 
     /// A signal that asks the program to end.

@@ -81,6 +81,10 @@ enum Why {
     TooLong,
     Empty,
     NoKey,
+    /// The command printed nothing.
+    PrintedNothing,
+    /// What the command printed is no key.
+    PrintedNoKey,
     Zero,
 }
 
@@ -91,6 +95,9 @@ impl fmt::Display for MissingKey {
 }
 
 impl std::error::Error for MissingKey {}
+
+const A_KEY: &str =
+    "a key is 44 characters of Base64, the last of them `=`, and nothing else but blanks";
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,10 +124,9 @@ impl fmt::Display for Why {
             Self::Wait(error) => write!(f, "cannot wait for the command: {error}"),
             Self::TooLong => f.write_str("there is more than a key; leave one key in it"),
             Self::Empty => f.write_str("there is nothing in it; put a key there"),
-            Self::NoKey => f.write_str(
-                "what is in it is no key; a key is 44 characters of Base64, the last of them `=`, \
-                 and nothing else but blanks",
-            ),
+            Self::NoKey => write!(f, "what is in it is no key; {A_KEY}"),
+            Self::PrintedNothing => f.write_str("the command printed nothing; have it print a key"),
+            Self::PrintedNoKey => write!(f, "what the command printed is no key; {A_KEY}"),
             Self::Zero => f.write_str("the key is all zero, which means none"),
         }
     }
@@ -190,9 +196,23 @@ fn read(
             read_file(&Path::new(&folder).join(value), written)?
         }
         KeySource::Command(_) if !place.commands => return Err(Why::Forbidden),
-        KeySource::Command(command) => command::output(command, place)?,
+        KeySource::Command(command) => {
+            let printed = command::output(command, place)?;
+            return key(&printed, wanted.key.section).map_err(Why::printed);
+        }
     };
     key(&content, wanted.key.section)
+}
+
+impl Why {
+    /// The same of what a command printed: nobody looks for a file then.
+    fn printed(self) -> Self {
+        match self {
+            Self::Empty => Self::PrintedNothing,
+            Self::NoKey => Self::PrintedNoKey,
+            other => other,
+        }
+    }
 }
 
 /// A relative path begins at the folder of the config file.

@@ -97,6 +97,9 @@ impl<'a> Transaction<'a> {
         if let Some(said) = &failure.said {
             self.say(said);
         }
+        if let Some(hint) = failure.hint.filter(|_| !self.is_drop_in) {
+            self.say(&format!("  hint: {hint}"));
+        }
     }
 
     /// How many operations were done.

@@ -56,7 +56,7 @@ pub(super) const RETRIES: Term = Term {
 const DRY_RUN: Opt = Opt {
     name: "--dry-run",
     value: None,
-    summary: "show what would be done, and do nothing",
+    summary: "show what would be done, and do nothing; also *-n*",
 };
 
 const BACKEND: Opt = Opt {

@@ -60,8 +60,8 @@ pub(crate) const DAEMON: Command = Command {
     synopsis: "INTERFACE",
     description: &[
         "Makes the interface and its control socket, _/var/run/wireguard/INTERFACE.sock_, and returns when both are \
-         usable. The device ends, and takes interface and socket with it, on SIGINT and SIGTERM, and when either of \
-         the two is removed.",
+         usable. The device ends, and takes interface and socket with it, on SIGINT, SIGTERM and SIGHUP, and when \
+         either of the two is removed.",
     ],
     environment: &[
         Term {

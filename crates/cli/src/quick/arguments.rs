@@ -3,12 +3,11 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, Write};
 
 use hushwire_quick::Backend;
 
 use crate::help;
-use crate::manual::{COMMANDS, WG_QUICK};
+use crate::manual::{self, WG_QUICK};
 
 /// Whose rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ impl fmt::Display for ArgumentError {
                 write!(f, "there is no option `{}`", word.to_string_lossy())?;
             }
         }
-        f.write_str("; `hushwire up --help` shows the usage")
+        f.write_str("; --help shows the usage")
     }
 }
 
@@ -111,6 +110,10 @@ impl Request {
 
     fn own(words: &[OsString]) -> Result<Self, Option<ArgumentError>> {
         let (verb, rest) = words.split_first().ok_or(None)?;
+        let command = verb.to_str().and_then(manual::command);
+        let takes = |name| {
+            command.is_some_and(|command| command.options.iter().any(|one| one.name == name))
+        };
         let verb = Verb::parse(verb).ok_or(None)?;
         let mut file = None;
         let mut dry_run = false;
@@ -125,13 +128,13 @@ impl Request {
             match text {
                 "-h" | "--help" if options => return Ok(Self::Help),
                 "--" if options => options = false,
-                "-n" | "--dry-run" if options => dry_run = true,
-                "--backend" if options => {
+                "-n" | "--dry-run" if options && takes("--dry-run") => dry_run = true,
+                "--backend" if options && takes("--backend") => {
                     let name = rest.next().and_then(|next| next.to_str());
                     let name = name.ok_or(Some(ArgumentError::MissingValue("--backend")))?;
                     backend = parse_backend(name)?;
                 }
-                _ if options && text.starts_with("--backend=") => {
+                _ if options && takes("--backend") && text.starts_with("--backend=") => {
                     backend = parse_backend(text.trim_start_matches("--backend="))?;
                 }
                 _ if options && text.starts_with('-') => {
@@ -164,31 +167,13 @@ fn is_help(word: &OsStr) -> bool {
     ["-h", "--help", "help"].iter().any(|help| word == *help)
 }
 
-/// Prints the usage, on standard error as wg-quick(8) does.
-pub(super) fn print_usage(manner: Manner, name: &OsStr) {
-    let name = name.to_string_lossy();
-    let text = match manner {
-        Manner::DropIn => help::of(&WG_QUICK, &name),
-        Manner::Own => {
-            let verbs = COMMANDS
-                .iter()
-                .filter(|one| Verb::parse(OsStr::new(one.name)).is_some());
-            format!(
-                "Usage: {name} COMMAND [OPTION]... CONFIG_FILE|INTERFACE\n\n{}{OPTIONS}",
-                help::commands(verbs)
-            )
-        }
-    };
-    let _ = write!(io::stderr(), "{text}");
+/// How the program is used, or its command that `words` begin with.
+pub(super) fn usage(manner: Manner, name: &OsStr, words: &[OsString]) -> String {
+    match (manner, words.first().and_then(|verb| verb.to_str())) {
+        (Manner::Own, Some(verb)) => help::command(verb),
+        _ => help::of(&WG_QUICK, &name.to_string_lossy()),
+    }
 }
-
-const OPTIONS: &str = "
-Options:
-
-  -n, --dry-run        show what would be done, and do nothing
-      --backend=WHO    who runs the device: kernel, userspace, or auto (the kernel
-                       if it can); HUSHWIRE_BACKEND in the environment says the same
-";
 
 #[cfg(test)]
 mod tests {
@@ -238,5 +223,13 @@ mod tests {
         assert_eq!(parse("up a b"), Err(None));
         let error = parse("up --nope wg0").unwrap_err().unwrap().to_string();
         assert!(error.contains("`--nope`"), "{error}");
+        for line in [
+            "save -n wg0",
+            "strip --dry-run wg0",
+            "down --backend=auto wg0",
+        ] {
+            let error = parse(line).unwrap_err().unwrap().to_string();
+            assert!(error.contains("there is no option"), "{line}: {error}");
+        }
     }
 }

@@ -66,21 +66,27 @@ impl<'a> Program<'a> {
 fn run(program: &Program<'_>, words: &[OsString]) -> ExitCode {
     match Request::parse(program.manner, words) {
         Ok(Request::Run(arguments)) => {
-            if let Err(code) = root::become_root(program.started_as, program.name(), words) {
+            if let Err(code) = root::become_root(program, words) {
                 return ExitCode::from(code);
             }
             keep_memory_private();
             perform(program, &arguments).unwrap_or_else(|code| code)
         }
         Ok(Request::Help) => {
-            arguments::print_usage(program.manner, program.name());
+            let text = arguments::usage(program.manner, program.name(), words);
+            let _ = match program.manner {
+                // Where wg-quick(8) says it.
+                Manner::DropIn => io::stderr().write_all(text.as_bytes()),
+                Manner::Own => io::stdout().write_all(text.as_bytes()),
+            };
             ExitCode::SUCCESS
         }
         Err(error) => {
             if let Some(error) = error {
                 return program.die(&error);
             }
-            arguments::print_usage(program.manner, program.name());
+            let text = arguments::usage(program.manner, program.name(), words);
+            let _ = io::stderr().write_all(text.as_bytes());
             ExitCode::FAILURE
         }
     }

@@ -53,9 +53,9 @@ impl fmt::Display for Error {
             Self::Option(error) => error.fmt(f),
             Self::Read(path, error) => write!(
                 f,
-                "cannot read {}: {error}; name a configuration file, or an interface that has \
-                 one in /etc/wireguard",
-                path.display()
+                "cannot read {}: {error}; {}",
+                path.display(),
+                way_to_read(error)
             ),
             Self::Retries(error) => f.write_str(error),
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
@@ -69,6 +69,13 @@ impl fmt::Display for Error {
                 path.display()
             ),
         }
+    }
+}
+
+fn way_to_read(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "only its owner may read it: try again with sudo",
+        _ => "name a configuration file, or an interface that has one in /etc/wireguard",
     }
 }
 

@@ -25,8 +25,8 @@ use hushwire_quick::{
     save_operation,
 };
 
-use crate::device::offloads;
 use crate::hardening::keep_device_private;
+use crate::help;
 use crate::program::fail;
 use crate::quick::environment;
 use crate::signals::EndRequests;
@@ -39,7 +39,7 @@ use in_process::InProcess;
 pub(crate) fn main(name: &OsStr, words: &[OsString]) -> ExitCode {
     match Request::parse(words) {
         Ok(Request::Help) => {
-            let _ = write!(std::io::stdout(), "{}", usage());
+            let _ = write!(std::io::stdout(), "{}", help::command("run"));
             ExitCode::SUCCESS
         }
         Ok(Request::Run(arguments)) => match run(name, &arguments) {
@@ -196,42 +196,6 @@ fn summary(configuration: &Configuration, transaction: &mut Transaction<'_>) -> 
     };
     let (interface, port) = (&configuration.interface, device.listen_port);
     format!("{interface} is up: {addresses}, listening on {port}, {peers}")
-}
-
-fn usage() -> String {
-    let offloads = offloads::names().collect::<Vec<_>>().join(", ");
-    format!(
-        "\
-Usage: hushwire run [--name INTERFACE] [--container] [--disable OFFLOAD[,OFFLOAD]...]
-                    [--queues NUMBER] [--helpers NUMBER] [--memory-limit SIZE] [--sandbox MODE]
-                    CONF
-
-Brings up the interface that the file CONF describes, in the form of wg-quick(8), with its
-addresses, routes and name servers, and takes it all down again on SIGINT or SIGTERM. A CONF
-without a slash that is no file stands for /etc/wireguard/CONF.conf.
-
-      --name      the interface's name, if it is not that of the file
-      --container leave name servers alone; so it is in a container anyway
-      --disable   do without these offloads: {offloads}
-      --queues    queues of the device, each with two threads: 1 to 64, or auto
-      --helpers   threads that seal and open when others have too much to do: 0 to 64, or auto
-      --memory-limit
-                  the most memory the device may take: 64M, say; what would not fit is refused
-      --sandbox   what the threads of the tunnel give up: on (the default), strict or off
-  -h, --help      this text
-
-Environment:
-  LOG_LEVEL                        verbose, error (the default) or silent
-  HUSHWIRE_DISABLE                 as --disable
-  HUSHWIRE_QUEUES                  as --queues
-  HUSHWIRE_HELPERS                 as --helpers
-  HUSHWIRE_MEMORY_LIMIT            as --memory-limit
-  HUSHWIRE_SANDBOX                 as --sandbox
-  NOTIFY_SOCKET                    told when everything is up (systemd, Type=notify)
-  WG_ENDPOINT_RESOLUTION_RETRIES   how often to ask again for the address of an endpoint: a
-                                   number (15) or infinity
-"
-    )
 }
 
 /// Reads a command line, for the fuzz targets.

@@ -185,7 +185,7 @@ fn without_a_key_nothing_is_touched() {
         (
             "psk",
             "half a key",
-            "7:23: PresharedKeyCommand: what is in it is no key",
+            "7:23: PresharedKeyCommand: what the command printed is no key",
         ),
     ];
     for (name, content, why) in cases {

@@ -146,3 +146,29 @@ fn a_mark_that_is_the_number_of_a_system_table() {
         assert_eq!(difference(&before, &world.state()), "", "{mark}");
     }
 }
+
+#[test]
+fn what_to_do_about_a_port_in_use_is_said() {
+    let world = World::new();
+    let text = text("ListenPort = 5123\nAddress = 10.7.0.1/24", "10.8.0.0/16");
+    succeed(&world, &format!("{HUSHWIRE} up --backend=userspace"), &text);
+    let second = world.write("wgp.conf", &text);
+    let (code, said) = world.hushwire("up", &second);
+    assert_eq!(code, 1, "{said}");
+    let told = "Unable to modify interface: Address already in use\n  hint: another socket has";
+    assert!(said.contains(told), "{said}");
+    succeed(&world, &format!("{HUSHWIRE} down"), &text);
+}
+
+#[test]
+fn what_a_command_has_no_use_for_is_refused() {
+    let world = World::new();
+    let text = text("Address = 10.7.0.1/24", "10.8.0.0/16");
+    for line in ["save --dry-run", "strip -n", "down --backend=kernel"] {
+        let (code, said) = run(&world, &format!("{HUSHWIRE} {line}"), &text);
+        assert!(code == 1 && said.contains("there is no option"), "{said}");
+    }
+    // The help is that of the command, wherever it is asked for.
+    let (code, said) = run(&world, &format!("{HUSHWIRE} down --help"), &text);
+    assert!(code == 0 && said.contains("Usage: hushwire down"), "{said}");
+}

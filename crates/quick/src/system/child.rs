@@ -102,6 +102,7 @@ impl Runner<'_> {
         match error.kind() {
             io::ErrorKind::NotFound => {
                 Failure::with_status(NOT_FOUND, format!("{place}: command not found"))
+                    .with_hint(way_out(&name))
             }
             io::ErrorKind::PermissionDenied => {
                 Failure::with_status(NOT_STARTED, format!("{place}: Permission denied"))
@@ -119,5 +120,16 @@ fn judge(status: ExitStatus) -> Result<(), Failure> {
         (Some(code), _) => Failure::silent(u8::try_from(code).unwrap_or(1)),
         (None, Some(signal)) => Failure::signal(signal),
         (None, None) => Failure::silent(1),
+    })
+}
+
+/// What to do where a program is not there.
+fn way_out(program: &str) -> Option<&'static str> {
+    Some(match program {
+        "resolvconf" | "resolvectl" => {
+            "install resolvconf or systemd-resolved, or take `DNS` out of the file"
+        }
+        "bash" => "install bash, which runs the commands of the file",
+        _ => return None,
     })
 }

@@ -132,9 +132,10 @@ impl Live<'_> {
 
     fn change(&mut self, update: &DeviceUpdate) -> Result<(), Failure> {
         let mut device = self.interfaces.open(OsStr::new(&self.interface));
-        device
-            .change(update)
-            .map_err(|error| Failure::new(format!("Unable to modify interface: {error}")))
+        device.change(update).map_err(|error| {
+            Failure::new(format!("Unable to modify interface: {error}"))
+                .with_hint(error.explanation())
+        })
     }
 
     fn set_mark(&mut self, mark: u32) -> Result<Operation, Failure> {

@@ -41,7 +41,7 @@ pub(super) const RUN: Command = Command {
     synopsis: "CONF",
     description: &[
         "Brings up the interface that the file _CONF_ describes, in the form of wg-quick(8), with its addresses, \
-         routes and name servers, and takes it all down again on SIGINT or SIGTERM. A _CONF_ without a slash that \
+         routes and name servers, and takes it all down again on SIGINT, SIGTERM or SIGHUP. A _CONF_ without a slash that \
          is no file stands for _/etc/wireguard/CONF.conf_.",
         "Needs no right but CAP_NET_ADMIN. What a container is seldom allowed to do, that is to change \
          *src_valid_mark* and the firewall, is tried, and its failure told.",
