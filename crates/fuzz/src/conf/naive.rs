@@ -315,6 +315,9 @@ fn endpoint(value: &[u8]) -> Result<String, Vec<u8>> {
 
 fn numeric(host: &[u8], port: u16) -> Option<SocketAddr> {
     let host = text(host)?;
+    if host == "*" {
+        return Some(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
+    }
     if let Some(v4) = aton(host) {
         return Some(SocketAddr::new(v4.into(), port));
     }
