@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hushwire_lab::{Process, require_tools};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::{Pair, bytes_arrive_unchanged, eventually, one_at_a_time};
+use crate::common::{Pair, SOON, bytes_arrive_unchanged, eventually, one_at_a_time};
 
 /// How long a system call fails.
 const FAULT: Duration = Duration::from_millis(700);
@@ -216,6 +216,8 @@ fn a_socket_that_is_none_ends_the_daemon_with_a_reason() {
     let daemon = &mut rig.tunnel.left.daemon;
     eventually("the daemon to end", || !daemon.is_running());
     traffic.kill();
+    // Whoever looks after it starts it anew.
+    assert_eq!(daemon.wait(SOON).unwrap().code(), Some(1));
     let said = daemon.process().output();
     let said = said.stdout + &said.stderr;
     assert!(said.contains("receiving: "), "{said}");
@@ -231,6 +233,8 @@ fn a_device_that_is_gone_ends_the_daemon() {
     let daemon = &mut rig.tunnel.left.daemon;
     eventually("the daemon to end", || !daemon.is_running());
     traffic.kill();
+    // As when somebody deletes it: that is no failure.
+    assert_eq!(daemon.wait(SOON).unwrap().code(), Some(0));
 }
 
 /// Descriptors have run out when a control client comes. It waits; afterwards it is served.
