@@ -263,8 +263,11 @@ mod tests {
         let error = MemoryLimit::new(1 << 20, 1, 0)
             .expect_err("too low")
             .to_string();
-        let least = error.rsplit(' ').next().and_then(|word| word.parse().ok());
-        let least: u64 = least.unwrap_or_else(|| panic!("{error}"));
+        let megabytes = error
+            .strip_suffix("M is the least that does")
+            .and_then(|error| error.rsplit(' ').next())
+            .and_then(|word| word.parse::<u64>().ok());
+        let least = megabytes.unwrap_or_else(|| panic!("{error}")) << 20;
         // The process may have grown in between.
         assert!(MemoryLimit::new(least + (8 << 20), 1, 0).is_ok());
         // What helpers take comes on top.

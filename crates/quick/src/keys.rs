@@ -354,20 +354,23 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("wg0.conf");
         let part = &KEY[2..12];
-        for (content, reason) in [
-            (String::new(), "nothing in it"),
-            (" \n".to_owned(), "nothing in it"),
-            (KEY[1..].to_owned(), "is no key"),
-            (format!("{KEY} {KEY}"), "is no key"),
-            (format!("PrivateKey = {KEY}"), "is no key"),
-            (KEY.repeat(100), "more than a key"),
-            (format!("{}=", "A".repeat(43)), "all zero"),
+        let nothing = ["there is nothing in it", "the command printed nothing"];
+        let no_key = ["in it is no key", "the command printed is no key"];
+        for (content, reasons) in [
+            (String::new(), nothing),
+            (" \n".to_owned(), nothing),
+            (KEY[1..].to_owned(), no_key),
+            (format!("{KEY} {KEY}"), no_key),
+            (format!("PrivateKey = {KEY}"), no_key),
+            (KEY.repeat(100), ["more than a key"; 2]),
+            (format!("{}=", "A".repeat(43)), ["all zero"; 2]),
         ] {
             private(&directory.path().join("wg0.key"), &content);
-            for line in [
+            let lines = [
                 "PrivateKeyFile = wg0.key",
                 "PrivateKeyCommand = cat ${CONFIG_FILE%.conf}.key",
-            ] {
+            ];
+            for (line, reason) in lines.into_iter().zip(reasons) {
                 let error = fill(directory.path(), line).unwrap_err();
                 let (name, _) = line.split_once(" =").unwrap();
                 let place = format!("{}:3:{}: {name}: ", path.display(), name.len() + 4);
