@@ -62,6 +62,8 @@ pub(crate) const DAEMON: Command = Command {
         "Makes the interface and its control socket, _/var/run/wireguard/INTERFACE.sock_, and returns when both are \
          usable. The device ends, and takes interface and socket with it, on SIGINT, SIGTERM and SIGHUP, and when \
          either of the two is removed.",
+        "With *--foreground* the exit status is 0 after that, and 1 if the device could not be made, or has failed \
+         since; the log says why.",
     ],
     environment: &[
         Term {
