@@ -233,8 +233,14 @@ impl Control {
                 .map(|peer| Arc::clone(peer.shared()))
                 .collect()
         };
-        for peer in self.recheck.next(Instant::now(), all) {
-            check_source(&peer, self.state.binding().fwmark());
+        let peers = self.recheck.next(Instant::now(), all);
+        if peers.is_empty() {
+            return;
+        }
+        // Taken before: nobody waits for the sockets while routes are looked up.
+        let mark = self.state.binding().fwmark();
+        for peer in peers {
+            check_source(&peer, mark);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
@@ -297,18 +298,10 @@ impl Engine {
 /// Does a thread's work, and calls `give_up` if it panics. A device that goes on with one thread less
 /// looks alive and moves nothing; one that ends is missed, and can be started anew.
 fn run_to_the_end(run: impl FnOnce(), give_up: impl FnOnce()) {
-    struct OnPanic<F: FnOnce()>(Option<F>);
-    impl<F: FnOnce()> Drop for OnPanic<F> {
-        fn drop(&mut self) {
-            if thread::panicking()
-                && let Some(give_up) = self.0.take()
-            {
-                give_up();
-            }
-        }
+    // Nothing of the thread's own is looked at afterwards; what it shares copes with a panic.
+    if panic::catch_unwind(AssertUnwindSafe(run)).is_err() {
+        give_up();
     }
-    let _on_panic = OnPanic(Some(give_up));
-    run();
 }
 
 /// What an ingress thread receives into.

@@ -30,7 +30,11 @@ fn spawn(host: &Host, file: &std::path::Path) -> Process {
 
 /// Brings a configuration up and waits for the line that says so.
 fn up(host: &Host, file: &std::path::Path) -> (Process, String) {
-    let mut process = spawn(host, file);
+    until_ready(spawn(host, file))
+}
+
+/// Waits for the line that says that all is up.
+fn until_ready(mut process: Process) -> (Process, String) {
     let ready = |process: &Process| {
         let output = process.output().stdout;
         let line = output.lines().find(|line| line.contains(" is up: "));
@@ -477,5 +481,39 @@ fn what_a_reload_has_made_goes_down_too() {
     }
     assert_eq!(state(&host).rules.len(), before.rules.len() + 4);
     down(process);
+    assert_eq!(state(&host), before);
+}
+
+/// A service manager starts anew what ends with a failure; strace(1) makes one, and ends as the program does.
+#[test]
+fn a_device_that_fails_is_a_failure_and_leaves_nothing() {
+    require_tools(&["strace"]).unwrap();
+    let (_lab, host) = world();
+    let directory = Directory::new();
+    let file = directory.write(
+        "wg0.conf",
+        &format!(
+            "[Interface]\nPrivateKey = {PRIVATE_KEY}\nListenPort = 51999\nAddress = 10.7.0.1/24\n"
+        ),
+    );
+    let before = state(&host);
+    let inject = [
+        "-e",
+        "trace=recvmmsg",
+        "-e",
+        "inject=recvmmsg:error=ENOTSOCK",
+    ];
+    let mut command = host.command(&["strace", "-f", "-qq", "-o", "/dev/null"]);
+    command.args(inject).args([HUSHWIRE, "run", "--container"]);
+    command.arg(&file);
+    let (mut process, _) = until_ready(host.spawn(command).unwrap());
+    host.run(|| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(b"x", "127.0.0.1:51999").unwrap();
+    });
+    let status = process.wait(LIMIT).unwrap();
+    let said = process.output().stderr;
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("the device has failed"), "{said}");
     assert_eq!(state(&host), before);
 }

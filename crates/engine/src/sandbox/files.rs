@@ -78,7 +78,7 @@ mod tests {
         let name = format!("hushwire-test-files-{}", std::process::id());
         let file = std::env::temp_dir().join(name);
         fs::write(&file, "x").unwrap();
-        for class in ThreadClass::ALL {
+        let tried = ThreadClass::ALL.map(|class| {
             let file = file.clone();
             let tried = thread::spawn(move || {
                 let state = close(class);
@@ -92,7 +92,13 @@ mod tests {
                 ];
                 (state, tried)
             });
-            let (state, tried) = tried.join().unwrap();
+            (class, tried.join())
+        });
+        let left = fs::read(&file);
+        fs::remove_file(&file).unwrap();
+        assert_eq!(left.unwrap(), b"x");
+        for (class, tried) in tried {
+            let (state, tried) = tried.unwrap();
             assert!(matches!(state, LayerState::On(_) | LayerState::Partial(_)));
             for (what, result) in tried {
                 let refused = result.map_err(|error| error.kind());
@@ -103,7 +109,5 @@ mod tests {
                 );
             }
         }
-        assert_eq!(fs::read(&file).unwrap(), b"x");
-        fs::remove_file(&file).unwrap();
     }
 }

@@ -113,7 +113,7 @@ mod tests {
                 [
                     fs::read("/proc/self/status").map(drop),
                     fs::write("/dev/null", "x"),
-                    fs::create_dir("/tmp/hushwire-test-calls"),
+                    fs::create_dir("/proc/hushwire-test"),
                 ]
                 .map(|tried| tried.err().and_then(|error| error.raw_os_error()))
             };
